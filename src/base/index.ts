@@ -1,0 +1,16 @@
+// The ground: errors, clock, random, bytes. Not a place for words of the product.
+export { collect, formatSize, fromHex, toHex } from './bytes.ts';
+export { type Clock, systemClock } from './clock.ts';
+export {
+  type ErrorDetails,
+  type ErrorKind,
+  HoldfastError,
+  isRetryable,
+  messageOf,
+  type Retry,
+  systemCodeOf,
+} from './errors.ts';
+export type { ExtendedAttribute, FileAttributes, FileType } from './file-attributes.ts';
+export type { FileRef, Place, Posix, PosixCapabilities } from './posix.ts';
+export { openPosix, systemPosix } from './posix-open.ts';
+export { type Random, seededRandom, systemRandom } from './random.ts';

@@ -1,0 +1,89 @@
+import { constants } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
+import type { FileAttributes } from '#base';
+import type { ChunkStream } from './chunk-stream.ts';
+
+/** Where the bytes of a file come from: a local file that the engine reads itself, or a stream opened on demand. */
+export type FileContent =
+  | { localPath: Uint8Array }
+  | { open(signal: AbortSignal): AsyncIterable<Uint8Array> };
+
+/** The source failed, not the repository: the file is lost, the snapshot is not. */
+export class ContentError extends Error {
+  override readonly cause: Error;
+
+  constructor(cause: unknown) {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    super(error.message);
+    this.cause = error;
+  }
+}
+
+export interface ReadOptions {
+  signal: AbortSignal;
+  /** The memory in which the stream's rooms lie. */
+  memory: ArrayBufferLike;
+  onBytes(count: number): void;
+}
+
+const readBytesMax = 2 * 1024 * 1024;
+
+/**
+ * Reads a local file straight into the arena.
+ * @returns whether the file is still as `attributes` say
+ * @throws ContentError when the file cannot be read
+ */
+export async function readLocalFile(
+  stream: ChunkStream,
+  localPath: Uint8Array,
+  attributes: FileAttributes,
+  options: ReadOptions,
+): Promise<boolean> {
+  const file = await ofSource(openFile(Buffer.from(localPath), constants.O_RDONLY | constants.O_NOFOLLOW));
+  const buffer = Buffer.from(options.memory);
+  try {
+    for (;;) {
+      options.signal.throwIfAborted();
+      const room = await stream.room();
+      const wanted = Math.min(room.length, readBytesMax);
+      const { bytesRead } = await ofSource(file.read(buffer, room.offset, wanted, null));
+      if (bytesRead === 0) break;
+      stream.filled(bytesRead);
+      options.onBytes(bytesRead);
+    }
+    const after = await ofSource(file.stat({ bigint: true }));
+    return after.mtimeNs === attributes.mtimeNs && stream.sizeBytes === attributes.sizeBytes;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Reads a source's stream to its end. @throws ContentError when the stream fails */
+export async function readPieces(
+  stream: ChunkStream,
+  pieces: AsyncIterable<Uint8Array>,
+  options: ReadOptions,
+): Promise<void> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      options.signal.throwIfAborted();
+      const next = await ofSource(Promise.resolve(iterator.next()));
+      ended = next.done === true;
+      if (next.done) return;
+      await stream.write(next.value);
+      options.onBytes(next.value.length);
+    }
+  } finally {
+    if (!ended) await iterator.return?.();
+  }
+}
+
+async function ofSource<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new ContentError(error);
+  }
+}

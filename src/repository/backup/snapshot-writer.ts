@@ -1,0 +1,294 @@
+import assert from 'node:assert/strict';
+import { type FileAttributes, systemCodeOf } from '#base';
+import { chunkSizeMin } from '../chunker/chunker.ts';
+import type { FileOutcome } from '../executor/lane.ts';
+import type { BlobId } from '../format/ids.ts';
+import type { RepositoryIndex } from '../index/repository-index.ts';
+import { nodeOf, type TreeNode } from '../snapshot/tree.ts';
+import type { ChunkStream, StoredContent } from './chunk-stream.ts';
+import { ContentError, type FileContent, readLocalFile, readPieces } from './content-reader.ts';
+import { SmallFiles } from './small-files.ts';
+import { type FinishedFolder, type OpenFolder, TreeBuilder } from './tree-builder.ts';
+import type { WriteSession } from './write-session.ts';
+
+/** A file that did not come into the snapshot ('lost'), or came in otherwise than one would wish ('odd'). */
+export interface FileProblem {
+  path: string;
+  error: Error;
+  gravity: 'lost' | 'odd';
+}
+
+/** Counters that grow while a snapshot is written. */
+export interface WriteProgress {
+  filesNew: number;
+  filesChanged: number;
+  filesUnmodified: number;
+  dirsNew: number;
+  dirsChanged: number;
+  dirsUnmodified: number;
+  /** Plain bytes of all files that are finished or under way. */
+  bytesProcessed: number;
+}
+
+export interface SnapshotWriterOptions {
+  session: WriteSession;
+  index: RepositoryIndex;
+  /** Root tree of the parent snapshot; files that it shows with the same size, times and inode are not read again. */
+  parentTree?: BlobId | undefined;
+  readTree(id: BlobId): Promise<TreeNode[]>;
+  onProblem(problem: FileProblem): void;
+  /** Keep times of last access (restic's `--with-atime`). */
+  withAccessTime?: boolean | undefined;
+  /** Ignore the inode or the change time when looking for changes (restic's `--ignore-inode`, `--ignore-ctime`). */
+  ignoreInode?: boolean | undefined;
+  ignoreCtime?: boolean | undefined;
+  /** Streams of the source that may be open at once. */
+  streamConcurrency?: number | undefined;
+  signal: AbortSignal;
+}
+
+interface FilePlace {
+  folder: OpenFolder;
+  name: Uint8Array;
+  attributes: FileAttributes;
+  isNew: boolean;
+}
+
+/** Large local files that are read at once: one is read while the other's last chunks are stored. */
+const readersMax = 2;
+
+/**
+ * Writes the tree of one snapshot, entry by entry: `enterFolder`, `addNode` and `addFile` below it,
+ * `leaveFolder`. The calls return when there is room for more; `finish` waits for everything.
+ */
+export class SnapshotWriter {
+  readonly progress: WriteProgress = {
+    filesNew: 0,
+    filesChanged: 0,
+    filesUnmodified: 0,
+    dirsNew: 0,
+    dirsChanged: 0,
+    dirsUnmodified: 0,
+    bytesProcessed: 0,
+  };
+  readonly #options: SnapshotWriterOptions;
+  readonly #trees: TreeBuilder;
+  readonly #smallFiles: SmallFiles;
+  readonly #streams = new Set<Promise<void>>();
+  #folder: OpenFolder;
+  #failure: unknown;
+
+  private constructor(options: SnapshotWriterOptions, before: Pick<OpenFolder, 'before' | 'beforeId'>) {
+    const { session } = options;
+    this.#options = options;
+    this.#smallFiles = new SmallFiles(session.pool);
+    this.#trees = new TreeBuilder({
+      pool: session.pool,
+      index: options.index,
+      before,
+      storeHuge: (json, id) => session.storeHuge('tree', json, id),
+      onFinished: (finished) => this.#countFolder(finished),
+    });
+    this.#folder = this.#trees.root;
+  }
+
+  static async begin(options: SnapshotWriterOptions): Promise<SnapshotWriter> {
+    return new SnapshotWriter(options, await loadBefore(options, options.parentTree));
+  }
+
+  async enterFolder(name: Uint8Array, attributes: FileAttributes): Promise<void> {
+    this.#throwFailure();
+    const node = this.#folder.before?.get(keyOf(name));
+    const before = await loadBefore(this.#options, node?.type === 'dir' ? node.subtree : undefined);
+    this.#folder = this.#trees.enter(this.#folder, name, attributes, before);
+  }
+
+  leaveFolder(): void {
+    const folder = this.#folder;
+    assert(folder.parent, 'more folders were left than entered');
+    this.#folder = folder.parent;
+    this.#trees.leave(folder);
+  }
+
+  /** A symlink, device, FIFO: an entry without content. */
+  addNode(name: Uint8Array, attributes: FileAttributes): void {
+    this.#trees.expect(this.#folder);
+    this.#trees.add(this.#folder, this.#node(name, attributes, undefined));
+  }
+
+  async addFile(name: Uint8Array, attributes: FileAttributes, content: FileContent): Promise<void> {
+    this.#throwFailure();
+    const folder = this.#folder;
+    this.#trees.expect(folder);
+    const before = folder.before?.get(keyOf(name));
+    if (before && this.#isUnchanged(before, attributes)) {
+      this.progress.filesUnmodified++;
+      this.progress.bytesProcessed += attributes.sizeBytes;
+      this.#trees.add(folder, this.#node(name, attributes, before.content!));
+      return;
+    }
+    const place = { folder, name, attributes, isNew: before?.type !== 'file' };
+    if ('open' in content) {
+      await this.#addStream(place, this.#options.streamConcurrency ?? 1, (stream) =>
+        this.#readPieces(stream, content.open(this.#options.signal)),
+      );
+    } else if (attributes.sizeBytes < chunkSizeMin) {
+      await this.#addSmall(place, content.localPath);
+    } else {
+      await this.#addStream(place, readersMax, (stream) => this.#readLocal(stream, place, content.localPath));
+    }
+  }
+
+  /** Waits for all content and all trees; the root tree is stored, not yet durable. */
+  async finish(): Promise<BlobId> {
+    await this.#smallFiles.drain();
+    while (this.#streams.size > 0) await Promise.all(this.#streams);
+    this.#throwFailure();
+    assert(this.#folder === this.#trees.root, 'a folder was entered and not left');
+    return this.#trees.finishRoot();
+  }
+
+  #isUnchanged(before: TreeNode, now: FileAttributes): boolean {
+    const { ignoreInode, ignoreCtime, index } = this.#options;
+    return (
+      before.type === 'file' &&
+      before.content !== null &&
+      // Streams have no inode, and nothing else that tells whether they changed.
+      now.inode !== 0n &&
+      before.sizeBytes === now.sizeBytes &&
+      before.mtimeNs === now.mtimeNs &&
+      (ignoreCtime === true || before.ctimeNs === now.ctimeNs) &&
+      (ignoreInode === true || before.inode === now.inode) &&
+      before.content.every((id) => index.has('data', id))
+    );
+  }
+
+  async #addSmall(place: FilePlace, localPath: Uint8Array): Promise<void> {
+    await this.#smallFiles.add({
+      localPath,
+      sizeBytes: place.attributes.sizeBytes,
+      done: (outcome, id) => this.#smallDone(place, localPath, outcome, id),
+    });
+  }
+
+  #smallDone(place: FilePlace, localPath: Uint8Array, outcome: FileOutcome, id: string): void {
+    if ('sizeBytes' in outcome) {
+      const { sizeBytes } = outcome;
+      if (sizeBytes !== place.attributes.sizeBytes) this.#reportChange(place);
+      this.progress.bytesProcessed += sizeBytes;
+      this.#addStored(place, { ids: sizeBytes > 0 ? [id as BlobId] : [], sizeBytes });
+    } else if ('grown' in outcome) {
+      this.#startStream(place, (stream) => this.#readLocal(stream, place, localPath));
+    } else {
+      this.#lose(place, Object.assign(new Error(outcome.message), { code: outcome.code }));
+    }
+  }
+
+  async #addStream(
+    place: FilePlace,
+    atOnce: number,
+    read: (stream: ChunkStream) => Promise<void>,
+  ): Promise<void> {
+    this.#startStream(place, read);
+    while (this.#streams.size >= atOnce) await Promise.race(this.#streams);
+    this.#throwFailure();
+  }
+
+  #startStream(place: FilePlace, read: (stream: ChunkStream) => Promise<void>): void {
+    const run = this.#storeStream(place, read)
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+      .finally(() => this.#streams.delete(run));
+    this.#streams.add(run);
+  }
+
+  async #storeStream(place: FilePlace, read: (stream: ChunkStream) => Promise<void>): Promise<void> {
+    const stream = this.#options.session.openStream();
+    try {
+      await read(stream);
+    } catch (error) {
+      stream.abandon();
+      if (!(error instanceof ContentError)) throw error;
+      this.#lose(place, error.cause);
+      return;
+    }
+    this.#addStored(place, await stream.end());
+  }
+
+  async #readLocal(stream: ChunkStream, place: FilePlace, localPath: Uint8Array): Promise<void> {
+    const isSame = await readLocalFile(stream, localPath, place.attributes, this.#readOptions());
+    if (!isSame) this.#reportChange(place);
+  }
+
+  #readPieces(stream: ChunkStream, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    return readPieces(stream, pieces, this.#readOptions());
+  }
+
+  #readOptions(): { signal: AbortSignal; memory: ArrayBufferLike; onBytes(count: number): void } {
+    return {
+      signal: this.#options.signal,
+      memory: this.#options.session.pool.memory.buffer,
+      onBytes: (count) => {
+        this.progress.bytesProcessed += count;
+      },
+    };
+  }
+
+  #addStored(place: FilePlace, stored: StoredContent): void {
+    if (place.isNew) this.progress.filesNew++;
+    else this.progress.filesChanged++;
+    const attributes = { ...place.attributes, sizeBytes: stored.sizeBytes };
+    this.#trees.add(place.folder, this.#node(place.name, attributes, stored.ids));
+  }
+
+  #node(name: Uint8Array, attributes: FileAttributes, content: BlobId[] | undefined): TreeNode {
+    const withAccessTime = this.#options.withAccessTime ?? false;
+    return nodeOf(name, attributes, content ? { content, withAccessTime } : { withAccessTime });
+  }
+
+  #lose(place: FilePlace, error: Error): void {
+    const gravity = systemCodeOf(error) === 'ENOENT' ? 'odd' : 'lost';
+    this.#options.onProblem({ path: pathOf(place), error, gravity });
+    this.#trees.drop(place.folder);
+  }
+
+  #reportChange(place: FilePlace): void {
+    const error = new Error('the file changed while it was read; the snapshot has it as it was read');
+    this.#options.onProblem({ path: pathOf(place), error, gravity: 'odd' });
+  }
+
+  #countFolder({ folder, id }: FinishedFolder): void {
+    if (!folder.parent) return;
+    if (folder.beforeId === undefined) this.progress.dirsNew++;
+    else if (folder.beforeId === id) this.progress.dirsUnmodified++;
+    else this.progress.dirsChanged++;
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}
+
+async function loadBefore(
+  options: SnapshotWriterOptions,
+  id: BlobId | undefined,
+): Promise<Pick<OpenFolder, 'before' | 'beforeId'>> {
+  if (id === undefined) return { before: undefined, beforeId: undefined };
+  const nodes = await options.readTree(id);
+  return { before: new Map(nodes.map((node) => [keyOf(node.name), node])), beforeId: id };
+}
+
+/** A name as a map key: one character per byte. */
+function keyOf(name: Uint8Array): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+}
+
+/** For people: bytes that are not UTF-8 show as U+FFFD. */
+function pathOf(place: FilePlace): string {
+  const names = [Buffer.from(place.name).toString()];
+  for (let folder: OpenFolder | undefined = place.folder; folder?.parent; folder = folder.parent) {
+    names.unshift(Buffer.from(folder.name).toString());
+  }
+  return `/${names.join('/')}`;
+}

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import type { FileAttributes } from '#base';
+import { slotBytes, slotOffset } from '../executor/arena.ts';
+import type { LanePool } from '../executor/lane-pool.ts';
+import type { BlobId } from '../format/ids.ts';
+import { idWords } from '../index/blob-table.ts';
+import type { RepositoryIndex } from '../index/repository-index.ts';
+import { compareNames, nodeOf, type TreeNode } from '../snapshot/tree.ts';
+import { encodeTree } from '../snapshot/tree-encode.ts';
+
+/** A folder whose entries are still coming in. */
+export interface OpenFolder {
+  readonly parent: OpenFolder | undefined;
+  readonly name: Uint8Array;
+  readonly attributes: FileAttributes | undefined;
+  /** The same folder in the parent snapshot, by name as latin1 text; undefined where it was not there. */
+  readonly before: ReadonlyMap<string, TreeNode> | undefined;
+  /** Id of the tree that `before` shows. */
+  readonly beforeId: BlobId | undefined;
+  readonly nodes: TreeNode[];
+  /** Files and folders in it whose nodes are not there yet. */
+  pending: number;
+  isLeft: boolean;
+}
+
+export interface FinishedFolder {
+  folder: OpenFolder;
+  id: BlobId;
+}
+
+/** Builds tree blobs from the leaves up. Folders may be finished in any order; each waits for what is in it. */
+export class TreeBuilder {
+  readonly #pool: LanePool;
+  readonly #index: RepositoryIndex;
+  /** Stores a tree that fits no slot. */
+  readonly #storeHuge: (json: Uint8Array, id: BlobId) => void;
+  readonly #onFinished: (finished: FinishedFolder) => void;
+  readonly root: OpenFolder;
+  #storing = 0;
+  #rootId: BlobId | undefined;
+  #failure: unknown;
+  #idle: (() => void) | undefined;
+
+  constructor(options: {
+    pool: LanePool;
+    index: RepositoryIndex;
+    before: Pick<OpenFolder, 'before' | 'beforeId'>;
+    storeHuge(json: Uint8Array, id: BlobId): void;
+    onFinished(finished: FinishedFolder): void;
+  }) {
+    this.#pool = options.pool;
+    this.#index = options.index;
+    this.#storeHuge = options.storeHuge;
+    this.#onFinished = options.onFinished;
+    this.root = openFolder(undefined, new Uint8Array(0), undefined, options.before);
+  }
+
+  enter(
+    parent: OpenFolder,
+    name: Uint8Array,
+    attributes: FileAttributes,
+    before: Pick<OpenFolder, 'before' | 'beforeId'>,
+  ): OpenFolder {
+    assert(!parent.isLeft, 'a folder was entered after its parent was left');
+    parent.pending++;
+    return openFolder(parent, name, attributes, before);
+  }
+
+  /** No further entries will come; what is pending still may. */
+  leave(folder: OpenFolder): void {
+    folder.isLeft = true;
+    if (folder.pending === 0) this.#finish(folder);
+  }
+
+  /** Promises one node, to be given by `add` or withdrawn by `drop`. */
+  expect(folder: OpenFolder): void {
+    assert(!folder.isLeft, 'an entry came after its folder was left');
+    folder.pending++;
+  }
+
+  add(folder: OpenFolder, node: TreeNode): void {
+    folder.nodes.push(node);
+    this.drop(folder);
+  }
+
+  drop(folder: OpenFolder): void {
+    folder.pending--;
+    assert(folder.pending >= 0);
+    if (folder.isLeft && folder.pending === 0) this.#finish(folder);
+  }
+
+  /** Waits until the root is stored and returns its id. */
+  async finishRoot(): Promise<BlobId> {
+    if (!this.root.isLeft) this.leave(this.root);
+    while (this.#rootId === undefined && this.#failure === undefined) {
+      await new Promise<void>((resolve) => (this.#idle = resolve));
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    assert(
+      this.#storing === 0 && this.root.pending === 0,
+      'a tree is still being stored under a finished root',
+    );
+    return this.#rootId!;
+  }
+
+  fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#idle?.();
+  }
+
+  #finish(folder: OpenFolder): void {
+    this.#storing++;
+    this.#store(folder)
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => this.#idle?.());
+  }
+
+  async #store(folder: OpenFolder): Promise<void> {
+    folder.nodes.sort(compareNames);
+    const json = Buffer.from(encodeTree(folder.nodes));
+    const digest = hash('sha256', json, 'buffer');
+    const id = digest.toString('hex') as BlobId;
+    if (!this.#index.table.has('tree', idWords(digest))) await this.#storeTree(json, id);
+    this.#storing--;
+    folder.nodes.length = 0;
+    this.#onFinished({ folder, id });
+    if (!folder.parent) this.#rootId = id;
+    else this.add(folder.parent, nodeOf(folder.name, folder.attributes!, { subtree: id }));
+  }
+
+  async #storeTree(json: Uint8Array, id: BlobId): Promise<void> {
+    if (json.length > slotBytes) {
+      this.#storeHuge(json, id);
+      return;
+    }
+    const { slots, bytes, layout } = this.#pool;
+    const slot = await slots.acquire();
+    try {
+      const offset = slotOffset(layout, slot);
+      bytes.set(json, offset);
+      const ids = await this.#pool.run({ kind: 'store', type: 'tree', spans: [offset, json.length] }, 1);
+      assert(Buffer.from(ids.buffer).toString('hex') === id, 'a tree changed between hashing and storing');
+    } finally {
+      slots.release(slot);
+    }
+  }
+}
+
+function openFolder(
+  parent: OpenFolder | undefined,
+  name: Uint8Array,
+  attributes: FileAttributes | undefined,
+  before: Pick<OpenFolder, 'before' | 'beforeId'>,
+): OpenFolder {
+  return { parent, name, attributes, ...before, nodes: [], pending: 0, isLeft: false };
+}

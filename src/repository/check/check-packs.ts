@@ -1,0 +1,104 @@
+import { sealOverheadBytes } from '../crypto/blob-codec.ts';
+import type { PackId } from '../format/ids.ts';
+import type { RepositoryIndex } from '../index/repository-index.ts';
+import { packTrailerBytes } from '../pack/pack-header.ts';
+import type { Repository } from '../repository.ts';
+import { listStored } from '../unpacked-raw.ts';
+import type { Finding } from './finding.ts';
+
+/** A pack that is there and known. */
+export interface KnownPack {
+  number: number;
+  id: PackId;
+  sizeBytes: number;
+}
+
+/** Compares the packs in the storage with the index, without reading them. Returns those worth reading. */
+export async function checkPacks(
+  repository: Repository,
+  index: RepositoryIndex,
+  report: (finding: Finding) => void,
+  signal?: AbortSignal,
+): Promise<KnownPack[]> {
+  const facts = packFacts(index);
+  const numbers = new Map<PackId, number>();
+  for (let number = 0; number < index.packs.count; number++) numbers.set(index.packs.idOf(number), number);
+  const found: KnownPack[] = [];
+  for await (const { id, sizeBytes } of listStored(repository.storage, 'data', signal ? { signal } : {})) {
+    const number = numbers.get(id);
+    if (number === undefined) {
+      report({
+        gravity: 'hint',
+        code: 'pack-unknown',
+        pack: id,
+        message: `pack ${short(id)} is in no index file; a prune will remove it`,
+      });
+      continue;
+    }
+    numbers.delete(id);
+    found.push({ number, id, sizeBytes });
+    reportSize(facts, { number, id, sizeBytes }, report);
+  }
+  for (const [id, number] of numbers) {
+    const isNeeded = facts.blobs[number]! > 0;
+    if (!isNeeded) continue;
+    report({
+      gravity: 'error',
+      code: 'pack-missing',
+      pack: id,
+      message: `pack ${short(id)} is missing from the storage`,
+    });
+  }
+  return found;
+}
+
+interface PackFacts {
+  /** By pack number: sealed bytes, bytes of header entries, blobs, and whether both types occur (3). */
+  bytes: Float64Array;
+  headers: Float64Array;
+  blobs: Float64Array;
+  types: Uint8Array;
+}
+
+function packFacts(index: RepositoryIndex): PackFacts {
+  const count = index.packs.count;
+  const facts = {
+    bytes: new Float64Array(count),
+    headers: new Float64Array(count),
+    blobs: new Float64Array(count),
+    types: new Uint8Array(count),
+  };
+  index.forEachCopy((type, _id, place) => {
+    facts.bytes[place.pack]! += place.length;
+    facts.headers[place.pack]! += place.uncompressedLength === 0 ? 37 : 41;
+    facts.blobs[place.pack]!++;
+    facts.types[place.pack]! |= type === 'tree' ? 2 : 1;
+  });
+  return facts;
+}
+
+function reportSize(facts: PackFacts, pack: KnownPack, report: (finding: Finding) => void): void {
+  const { number, id, sizeBytes } = pack;
+  if (facts.blobs[number] === 0) return;
+  const expected = facts.bytes[number]! + facts.headers[number]! + sealOverheadBytes + packTrailerBytes;
+  if (expected !== sizeBytes) {
+    report({
+      gravity: 'error',
+      code: 'pack-size',
+      pack: id,
+      message: `pack ${short(id)} has ${sizeBytes} bytes, the index says ${expected}`,
+    });
+  }
+  if (facts.types[number] === 3) {
+    report({
+      gravity: 'hint',
+      code: 'pack-mixed',
+      pack: id,
+      message: `pack ${short(id)} holds data and trees; a prune will separate them`,
+    });
+  }
+}
+
+function short(id: string): string {
+  return id.slice(0, 12);
+}

@@ -1,0 +1,177 @@
+import { messageOf } from '#base';
+import type { BlobId } from '../format/ids.ts';
+import { type LoadedIndex, loadIndex } from '../index/load-index.ts';
+import type { RepositoryIndex } from '../index/repository-index.ts';
+import type { Repository } from '../repository.ts';
+import type { StoredSnapshot } from '../snapshot/snapshot.ts';
+import { type AffectedFile, findAffected } from './affected.ts';
+import { checkPacks, type KnownPack } from './check-packs.ts';
+import { checkTrees, type TreeCheckProgress } from './check-trees.ts';
+import type { Finding } from './finding.ts';
+import { type ReadProgress, readPacks } from './read-packs.ts';
+
+/** Which packs are read whole: none, all, the n-th of t parts (t runs cover all), a share, or about so many bytes. */
+export type ReadDataChoice =
+  | 'none'
+  | 'all'
+  | { part: number; of: number }
+  | { percent: number }
+  | { sizeBytes: number };
+
+export interface CheckOptions {
+  readData?: ReadDataChoice;
+  onFinding?: (finding: Finding) => void;
+  onProgress?: (progress: CheckProgress) => void;
+  signal?: AbortSignal;
+}
+
+export interface CheckProgress extends TreeCheckProgress, ReadProgress {
+  phase: 'index' | 'packs' | 'trees' | 'data' | 'affected';
+  snapshotsTotal: number;
+  packsTotal: number;
+  bytesTotal: number;
+}
+
+export interface CheckReport {
+  findings: Finding[];
+  /** No finding is an error. */
+  isSound: boolean;
+  snapshots: number;
+  packs: number;
+  blobs: number;
+  /** Packs whose every byte was read. */
+  packsRead: number;
+  bytesRead: number;
+  /** Files that cannot be restored whole, by snapshot; a bounded list. */
+  affected: AffectedFile[];
+}
+
+/**
+ * Checks a repository under an exclusive lock: index, packs, snapshots and folders, and by choice every byte.
+ * Findings are returned, not thrown; what is thrown kept the check from being done.
+ */
+export async function checkRepository(
+  repository: Repository,
+  options: CheckOptions = {},
+): Promise<CheckReport> {
+  await using lock = await repository.lock({ exclusive: true, signal: options.signal });
+  const { signal } = lock;
+  const findings: Finding[] = [];
+  const report = (finding: Finding): void => {
+    findings.push(finding);
+    options.onFinding?.(finding);
+  };
+  const progress: CheckProgress = {
+    phase: 'index',
+    snapshotsTotal: 0,
+    snapshotsDone: 0,
+    treesDone: 0,
+    packsTotal: 0,
+    packsDone: 0,
+    bytesTotal: 0,
+    bytesDone: 0,
+  };
+  options.onProgress?.(progress);
+  const snapshots = await checkSnapshots(repository, report);
+  progress.snapshotsTotal = snapshots.length;
+  const { index } = await checkIndex(repository, report);
+  progress.phase = 'packs';
+  const packs = await checkPacks(repository, index, report, signal);
+  progress.phase = 'trees';
+  repository.useIndex(index);
+  await checkTrees(repository, index, snapshots, report, progress, signal);
+  const chosen = choosePacks(repository, packs, options.readData ?? 'none');
+  progress.phase = 'data';
+  progress.packsTotal = chosen.length;
+  progress.bytesTotal = chosen.reduce((sum, pack) => sum + pack.sizeBytes, 0);
+  await readPacks(repository, index, chosen, report, progress, signal);
+  progress.phase = 'affected';
+  const affected = await affectedBy(repository, index, snapshots, findings);
+  return {
+    findings,
+    isSound: !findings.some((finding) => finding.gravity === 'error'),
+    snapshots: snapshots.length,
+    packs: packs.length,
+    blobs: index.table.size,
+    packsRead: progress.packsDone,
+    bytesRead: progress.bytesDone,
+    affected,
+  };
+}
+
+async function checkSnapshots(
+  repository: Repository,
+  report: (finding: Finding) => void,
+): Promise<StoredSnapshot[]> {
+  return repository.snapshots({
+    onDamaged: (id, error) =>
+      report({
+        gravity: 'error',
+        code: 'snapshot-damaged',
+        snapshot: id,
+        message: `snapshot ${id.slice(0, 12)}: ${messageOf(error)}`,
+      }),
+  });
+}
+
+async function checkIndex(repository: Repository, report: (finding: Finding) => void): Promise<LoadedIndex> {
+  const loaded = await loadIndex(repository.unpacked, {
+    onDamaged: (id, error) =>
+      report({
+        gravity: 'error',
+        code: 'index-damaged',
+        index: id,
+        message: `index file ${id.slice(0, 12)}: ${messageOf(error)}`,
+      }),
+  });
+  const { copyCount } = loaded.index;
+  if (copyCount > 0) {
+    report({
+      gravity: 'hint',
+      code: 'index-duplicate',
+      message: `${copyCount} blobs are stored twice; a prune will remove one copy`,
+    });
+  }
+  return loaded;
+}
+
+function choosePacks(
+  repository: Repository,
+  packs: readonly KnownPack[],
+  choice: ReadDataChoice,
+): KnownPack[] {
+  if (choice === 'none') return [];
+  if (choice === 'all') return [...packs];
+  if ('part' in choice)
+    return packs.filter(({ id }) => Number.parseInt(id.slice(0, 2), 16) % choice.of === choice.part - 1);
+  const shuffled = packs.map((pack) => ({ pack, rank: repository.random.below(2 ** 32) }));
+  shuffled.sort((a, b) => a.rank - b.rank);
+  if ('percent' in choice) {
+    const count = Math.ceil((packs.length * choice.percent) / 100);
+    return shuffled.slice(0, count).map(({ pack }) => pack);
+  }
+  let total = 0;
+  return shuffled
+    .map(({ pack }) => pack)
+    .filter(({ sizeBytes }) => (total += sizeBytes) - sizeBytes < choice.sizeBytes);
+}
+
+/** Files that contain what is damaged or lies in a missing pack. */
+async function affectedBy(
+  repository: Repository,
+  index: RepositoryIndex,
+  snapshots: readonly StoredSnapshot[],
+  findings: readonly Finding[],
+): Promise<AffectedFile[]> {
+  const badBlobs = new Set<BlobId>();
+  const badPacks = new Set<string>();
+  for (const { code, blob, pack } of findings) {
+    if (code === 'blob-damaged' || code === 'blob-missing' || code === 'tree-damaged')
+      badBlobs.add(blob as BlobId);
+    if (code === 'pack-missing' && pack) badPacks.add(pack);
+  }
+  if (badBlobs.size === 0 && badPacks.size === 0) return [];
+  const isBad = (type: 'data' | 'tree', id: BlobId): boolean =>
+    badBlobs.has(id) || index.places(type, id).every((place) => badPacks.has(index.packs.idOf(place.pack)));
+  return findAffected(repository, snapshots, isBad);
+}

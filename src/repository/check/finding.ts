@@ -1,0 +1,32 @@
+/** How bad a finding is: data is or may be lost, or only space and time. */
+export type Gravity = 'error' | 'hint';
+
+export type FindingCode =
+  | 'index-damaged'
+  | 'index-duplicate'
+  | 'pack-missing'
+  | 'pack-size'
+  | 'pack-mixed'
+  | 'pack-unknown'
+  | 'pack-damaged'
+  | 'blob-damaged'
+  | 'snapshot-damaged'
+  | 'tree-damaged'
+  | 'blob-missing'
+  | 'node-invalid'
+  | 'size-differs'
+  | 'unreadable';
+
+/** One thing that a check found. */
+export interface Finding {
+  gravity: Gravity;
+  code: FindingCode;
+  /** A sentence without final point: what is wrong with what. */
+  message: string;
+  /** Where: ids in full and paths, as far as they apply. */
+  pack?: string;
+  blob?: string;
+  index?: string;
+  snapshot?: string;
+  path?: string;
+}

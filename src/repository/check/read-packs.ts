@@ -1,0 +1,211 @@
+import { messageOf } from '#base';
+import type { ByteRange } from '#storage';
+import { sealOverheadBytes } from '../crypto/blob-codec.ts';
+import { RepositoryError } from '../errors.ts';
+import { packPlaces } from '../executor/arena.ts';
+import { LanePool } from '../executor/lane-pool.ts';
+import { nameOf } from '../format/names.ts';
+import { open } from '../format/sealed.ts';
+import { type BlobLocation, type BlobType, hexOfWords } from '../index/blob-table.ts';
+import type { RepositoryIndex } from '../index/repository-index.ts';
+import { packTrailerBytes, readPackHeader } from '../pack/pack-header.ts';
+import type { Repository } from '../repository.ts';
+import type { KnownPack } from './check-packs.ts';
+import type { Finding } from './finding.ts';
+
+export interface ReadProgress {
+  packsDone: number;
+  bytesDone: number;
+}
+
+interface PackBlob extends BlobLocation {
+  type: BlobType;
+  id: string;
+}
+
+/** Packs that are read while others are verified. */
+const readAhead = 2;
+/** A mismatch may be a fault of the transfer: a pack is read once more before it is called damaged. */
+const attemptsMax = 2;
+/** The pack size of our lanes' buffers while checking. */
+const packSizeTarget = 16 * 1024 * 1024;
+
+/**
+ * Reads packs whole: the hash of the file is its name, the header says what the index says, there is nothing
+ * between the blobs, and each blob opens to its id.
+ */
+export async function readPacks(
+  repository: Repository,
+  index: RepositoryIndex,
+  packs: readonly KnownPack[],
+  report: (finding: Finding) => void,
+  progress: ReadProgress,
+  signal?: AbortSignal,
+): Promise<void> {
+  const pool = new LanePool({
+    executor: repository.executor,
+    table: index.table,
+    key: repository.key.key,
+    compression: 'auto',
+    verify: false,
+    packSizeTarget,
+    uploads: readAhead,
+    extraSlots: 0,
+    onPack: () => {
+      throw new Error('a check wrote a pack');
+    },
+  });
+  const checker = new PackChecker(repository, index, pool, packs, report);
+  try {
+    const queue = packs.values();
+    const work = async (): Promise<void> => {
+      for (const pack of queue) {
+        signal?.throwIfAborted();
+        await checker.check(pack, signal);
+        progress.packsDone++;
+        progress.bytesDone += pack.sizeBytes;
+      }
+    };
+    await Promise.all(Array.from({ length: repository.executor.lanes + readAhead }, work));
+  } finally {
+    await pool.close();
+  }
+}
+
+class PackChecker {
+  readonly #repository: Repository;
+  readonly #pool: LanePool;
+  readonly #report: (finding: Finding) => void;
+  readonly #blobs = new Map<number, PackBlob[]>();
+
+  constructor(
+    repository: Repository,
+    index: RepositoryIndex,
+    pool: LanePool,
+    packs: readonly KnownPack[],
+    report: (finding: Finding) => void,
+  ) {
+    this.#repository = repository;
+    this.#pool = pool;
+    this.#report = report;
+    for (const { number } of packs) this.#blobs.set(number, []);
+    index.forEachCopy((type, id, place) => {
+      this.#blobs.get(place.pack)?.push({ ...place, type, id: hexOfWords(id) });
+    });
+  }
+
+  async check(pack: KnownPack, signal: AbortSignal | undefined): Promise<void> {
+    const blobs = this.#blobs.get(pack.number)!.sort((a, b) => a.offset - b.offset);
+    this.#blobs.delete(pack.number);
+    let findings: Finding[] = [];
+    for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+      findings = await this.#findingsOf(pack, blobs, signal);
+      if (findings.length === 0) return;
+    }
+    for (const finding of findings) this.#report(finding);
+  }
+
+  async #findingsOf(pack: KnownPack, blobs: PackBlob[], signal: AbortSignal | undefined): Promise<Finding[]> {
+    const buffer = this.#pool.tryTakeBuffer();
+    if (buffer < 0) throw new Error('more packs are read than there are buffers');
+    try {
+      const at = packPlaces(this.#pool.layout, buffer).body;
+      if (pack.sizeBytes > this.#pool.layout.packBufferBytes) {
+        return [damage(pack, `it has ${pack.sizeBytes} bytes, more than this version can check`)];
+      }
+      await this.#readInto(at, pack, signal);
+      return await this.#verify(pack, blobs, at);
+    } catch (error) {
+      signal?.throwIfAborted();
+      return [damage(pack, messageOf(error))];
+    } finally {
+      this.#pool.releaseBuffer(buffer);
+    }
+  }
+
+  async #readInto(at: number, pack: KnownPack, signal: AbortSignal | undefined): Promise<void> {
+    const range: ByteRange = { offset: 0, length: pack.sizeBytes };
+    let done = 0;
+    for await (const piece of this.#repository.storage.read(
+      nameOf('data', pack.id),
+      range,
+      signal ? { signal } : {},
+    )) {
+      this.#pool.bytes.set(piece, at + done);
+      done += piece.length;
+    }
+  }
+
+  async #verify(pack: KnownPack, blobs: PackBlob[], at: number): Promise<Finding[]> {
+    const findings: Finding[] = [];
+    const layoutFault = this.#layoutFault(pack, blobs, at);
+    if (layoutFault) findings.push(damage(pack, layoutFault));
+    const inside = blobs.filter((blob) => blob.offset + blob.length <= pack.sizeBytes);
+    const { hash, damaged } = await this.#pool.run({
+      kind: 'verify',
+      offset: at,
+      length: pack.sizeBytes,
+      blobs: inside.map(({ offset, length, uncompressedLength, id }) => ({
+        offset: at + offset,
+        length,
+        uncompressedLength,
+        id,
+      })),
+    });
+    if (hash !== pack.id) findings.push(damage(pack, 'its content does not hash to its name'));
+    const outside = blobs.filter((blob) => blob.offset + blob.length > pack.sizeBytes);
+    for (const blob of [...damaged.map((i) => inside[i]!), ...outside]) {
+      findings.push({
+        gravity: 'error',
+        code: 'blob-damaged',
+        pack: pack.id,
+        blob: blob.id,
+        message: `the ${blob.type} blob ${blob.id.slice(0, 12)} in pack ${pack.id.slice(0, 12)} is damaged`,
+      });
+    }
+    return findings;
+  }
+
+  /** What is wrong with the header and the places of the blobs, or undefined. */
+  #layoutFault(pack: KnownPack, blobs: PackBlob[], at: number): string | undefined {
+    const end = at + pack.sizeBytes;
+    if (pack.sizeBytes < packTrailerBytes) return 'it is too short for a pack';
+    const length = Buffer.from(this.#pool.bytes.slice(end - packTrailerBytes, end)).readUInt32LE();
+    const headerAt = end - packTrailerBytes - length;
+    if (length <= sealOverheadBytes || headerAt < at) return 'the length of its header is impossible';
+    let header: ReturnType<typeof readPackHeader>;
+    try {
+      header = readPackHeader(
+        open(this.#repository.key.key, this.#pool.bytes.slice(headerAt, headerAt + length)),
+      );
+    } catch (error) {
+      if (error instanceof RepositoryError) return 'its header does not open';
+      throw error;
+    }
+    if (!header) return 'its header is malformed';
+    if (header.length !== blobs.length)
+      return `its header lists ${header.length} blobs, the index ${blobs.length}`;
+    let offset = 0;
+    for (const [i, entry] of header.entries()) {
+      const blob = blobs[i]!;
+      if (blob.offset !== offset) return `there is a gap or an overlap at byte ${offset}`;
+      const isSame =
+        entry.length === blob.length &&
+        entry.type === blob.type &&
+        entry.uncompressedLength === blob.uncompressedLength &&
+        Buffer.from(entry.id).toString('hex') === blob.id;
+      if (!isSame) return `its header and the index differ at byte ${offset}`;
+      offset += blob.length;
+    }
+    return headerAt - at === offset ? undefined : 'there are bytes between the last blob and the header';
+  }
+}
+
+function damage(pack: KnownPack, what: string): Finding {
+  return {
+    gravity: 'error',
+    code: 'pack-damaged',
+    pack: pack.id,
+    message: `pack ${pack.id.slice(0, 12)}: ${what}`,
+  };
+}

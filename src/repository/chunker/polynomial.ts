@@ -1,0 +1,78 @@
+import type { Random } from '#base';
+
+/** A polynomial over GF(2): bit i is the coefficient of x^i. */
+export type Polynomial = bigint;
+
+/** The degree of every polynomial that the chunker uses. */
+export const polynomialDegree = 53;
+
+/** Degree of a polynomial; -1 for zero. */
+export function degreeOf(a: Polynomial): number {
+  return a === 0n ? -1 : a.toString(2).length - 1;
+}
+
+/** Remainder of a divided by b. */
+export function modulo(a: Polynomial, b: Polynomial): Polynomial {
+  const degree = degreeOf(b);
+  let rest = a;
+  for (let excess = degreeOf(rest) - degree; excess >= 0; excess = degreeOf(rest) - degree)
+    rest ^= b << BigInt(excess);
+  return rest;
+}
+
+/** a · b mod p. */
+export function multiplyModulo(a: Polynomial, b: Polynomial, p: Polynomial): Polynomial {
+  let product = 0n;
+  let shifted = modulo(a, p);
+  for (let rest = b; rest > 0n; rest >>= 1n) {
+    if (rest & 1n) product ^= shifted;
+    shifted = modulo(shifted << 1n, p);
+  }
+  return product;
+}
+
+/** Greatest common divisor. */
+export function greatestCommonDivisor(a: Polynomial, b: Polynomial): Polynomial {
+  let [x, y] = [a, b];
+  while (y !== 0n) [x, y] = [y, modulo(x, y)];
+  return x;
+}
+
+/** Ben-Or's test: p has no factor of degree i exactly when gcd(p, x^(2^i) − x) = 1, for every i up to half its degree. */
+export function isIrreducible(p: Polynomial): boolean {
+  const degree = degreeOf(p);
+  if (degree < 1) return false;
+  let power = modulo(2n, p);
+  for (let i = 1; i <= degree >> 1; i++) {
+    power = multiplyModulo(power, power, p);
+    if (greatestCommonDivisor(p, power ^ modulo(2n, p)) !== 1n) return false;
+  }
+  return true;
+}
+
+/** A random irreducible polynomial of degree 53. About one candidate in 27 is irreducible. */
+export function randomPolynomial(random: Random): Polynomial {
+  for (;;) {
+    const bytes = random.fill(new Uint8Array(8));
+    const bits = new DataView(bytes.buffer).getBigUint64(0) & ((1n << 54n) - 1n);
+    const candidate = bits | (1n << 53n) | 1n;
+    if (isIrreducible(candidate)) return candidate;
+  }
+}
+
+/**
+ * Tables for sliding a 64-byte window (restic/chunker): entry b of the first 256 takes the leaving byte b out,
+ * entry b of the second 256 reduces a digest whose bits from 53 up are b.
+ */
+export function chunkerTables(p: Polynomial): BigUint64Array {
+  const windowBytes = 64;
+  const tables = new BigUint64Array(512);
+  for (let byte = 0; byte < 256; byte++) {
+    let out = modulo(BigInt(byte), p);
+    for (let i = 1; i < windowBytes; i++) out = modulo(out << 8n, p);
+    const top = BigInt(byte) << BigInt(degreeOf(p));
+    tables[byte] = out;
+    tables[256 + byte] = modulo(top, p) | top;
+  }
+  return tables;
+}

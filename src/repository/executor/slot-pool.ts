@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+
+/**
+ * Slots of the arena, given out in order of asking. A slot is held by its reader and by every task that
+ * still needs its bytes; it is free when the last holder has let go. A reader that waits for its source
+ * offers its slot: when somebody else needs one, the reader is told to park what it has and let go, so
+ * any number of streams can be open over a few slots without waiting for each other for ever.
+ */
+export class SlotPool {
+  readonly #holders: number[];
+  readonly #waiting: ((slot: number) => void)[] = [];
+  readonly #offers = new Set<() => void>();
+
+  constructor(slots: number) {
+    this.#holders = new Array<number>(slots).fill(0);
+  }
+
+  /** Waits for a free slot; the caller holds it. */
+  acquire(): Promise<number> {
+    const slot = this.#holders.indexOf(0);
+    if (slot >= 0) {
+      this.#holders[slot] = 1;
+      return Promise.resolve(slot);
+    }
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#callIn();
+    });
+  }
+
+  /** The caller is idle: `park` may be called until `withdraw`, once, and must release its slot. */
+  offer(park: () => void): void {
+    this.#offers.add(park);
+    if (this.#waiting.length > 0) this.#callIn();
+  }
+
+  withdraw(park: () => void): void {
+    this.#offers.delete(park);
+  }
+
+  hold(slot: number): void {
+    assert(this.#holders[slot]! > 0, 'a free slot cannot be held');
+    this.#holders[slot]!++;
+  }
+
+  release(slot: number): void {
+    assert(this.#holders[slot]! > 0, 'a slot was released twice');
+    if (--this.#holders[slot]! > 0) return;
+    const next = this.#waiting.shift();
+    if (!next) return;
+    this.#holders[slot] = 1;
+    next(slot);
+  }
+
+  #callIn(): void {
+    for (const park of this.#offers) {
+      this.#offers.delete(park);
+      park();
+      return;
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import type { Clock } from '#base';
+import { toHex } from '#base';
+import type { BlobId } from '../format/ids.ts';
+import type { UploadedPack } from '../pack/pack-uploader.ts';
+import type { UnpackedFiles } from '../unpacked.ts';
+import { encodeIndex, type IndexPack } from './index-file.ts';
+
+/** Restic closes an index file at these limits, so that an interrupted backup loses little. */
+const blobCountMax = 50_000;
+const ageMaxMs = 10 * 60_000;
+
+/** Collects the contents of durable packs and writes index files about them. */
+export class IndexWriter {
+  readonly #unpacked: UnpackedFiles;
+  readonly #clock: Clock;
+  #packs: IndexPack[] = [];
+  #blobCount = 0;
+  #begunMs = 0;
+  #saves: Promise<void> = Promise.resolve();
+  #failure: unknown;
+
+  constructor(unpacked: UnpackedFiles, clock: Clock) {
+    this.#unpacked = unpacked;
+    this.#clock = clock;
+  }
+
+  /** Takes a pack that is durable. */
+  add(pack: UploadedPack): void {
+    if (this.#packs.length === 0) this.#begunMs = this.#clock.monotonicMs();
+    this.#packs.push({
+      id: pack.id,
+      blobs: pack.entries.map((entry) => ({ ...entry, id: toHex(entry.id) as BlobId })),
+    });
+    this.#blobCount += pack.entries.length;
+    const age = this.#clock.monotonicMs() - this.#begunMs;
+    if (this.#blobCount >= blobCountMax || age >= ageMaxMs) this.#save();
+  }
+
+  /** Writes what is collected and waits for every index file so far. */
+  async flush(): Promise<void> {
+    this.#save();
+    await this.#saves;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #save(): void {
+    if (this.#packs.length === 0) return;
+    const json = encodeIndex({ packs: this.#packs });
+    this.#packs = [];
+    this.#blobCount = 0;
+    this.#saves = this.#saves
+      .then(async () => {
+        await this.#unpacked.save('index', json);
+      })
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      });
+  }
+}

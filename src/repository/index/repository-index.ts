@@ -1,0 +1,124 @@
+import type { BlobId, PackId } from '../format/ids.ts';
+import type { UploadedPack } from '../pack/pack-uploader.ts';
+import {
+  type BlobLocation,
+  BlobTable,
+  type BlobType,
+  hexOfWords,
+  idWords,
+  idWordsOfHex,
+} from './blob-table.ts';
+import { PackList } from './pack-list.ts';
+
+const packsMin = 1024;
+
+/** A pack that a prune has marked for deletion: its blobs may still be read, but nothing new may rely on them. */
+export interface MarkedPack {
+  id: PackId;
+  /** Milliseconds since 1970; 0 when the index does not say. */
+  markedAtMs: number;
+  blobs: readonly ({ type: BlobType; id: BlobId } & Omit<BlobLocation, 'pack'>)[];
+}
+
+/** What all index files together say: which blobs exist, and where. */
+export class RepositoryIndex {
+  readonly table: BlobTable;
+  readonly packs = new PackList();
+  /** Further copies of blobs that lie in several packs, by type and id; normally none. */
+  readonly #copies = new Map<string, BlobLocation[]>();
+  readonly #markedPacks: MarkedPack[] = [];
+  /** Blobs of marked packs, by type and id: the last resort of a reader. */
+  readonly #markedBlobs = new Map<string, BlobLocation>();
+  /** End of the last blob of each pack, by number. */
+  #packEnds = new Float64Array(packsMin);
+
+  /** @param blobCount how many blobs are expected */
+  constructor(blobCount: number) {
+    this.table = BlobTable.create(blobCount);
+  }
+
+  /** Every known place of a blob, best first; empty when it is unknown. */
+  places(type: BlobType, id: BlobId): BlobLocation[] {
+    const place = this.table.get(type, idWordsOfHex(id));
+    const key = `${type} ${id}`;
+    const marked = this.#markedBlobs.get(key);
+    return [...(place ? [place] : []), ...(this.#copies.get(key) ?? []), ...(marked ? [marked] : [])];
+  }
+
+  has(type: BlobType, id: BlobId): boolean {
+    return this.table.has(type, idWordsOfHex(id));
+  }
+
+  /** Where the sealed blobs of a pack end, as far as the index knows. */
+  packEnd(pack: number): number {
+    return this.#packEnds[pack] ?? 0;
+  }
+
+  addPack(id: PackId): number {
+    const pack = this.packs.add(id);
+    if (pack >= this.#packEnds.length) {
+      const larger = new Float64Array(this.#packEnds.length * 2);
+      larger.set(this.#packEnds);
+      this.#packEnds = larger;
+    }
+    return pack;
+  }
+
+  /** Enters a blob of a pack that `addPack` has numbered. */
+  addBlob(
+    type: BlobType,
+    id: Int32Array,
+    pack: number,
+    offset: number,
+    length: number,
+    uncompressedLength: number,
+  ): void {
+    if (this.table.room === 0) this.table.addSegment(this.table.size);
+    if (!this.table.add(type, id, pack, offset, length, uncompressedLength)) {
+      const key = `${type} ${hexOfWords(id)}`;
+      const copies = this.#copies.get(key) ?? [];
+      copies.push({ pack, offset, length, uncompressedLength });
+      this.#copies.set(key, copies);
+    }
+    this.#packEnds[pack] = Math.max(this.#packEnds[pack]!, offset + length);
+  }
+
+  get markedPacks(): readonly MarkedPack[] {
+    return this.#markedPacks;
+  }
+
+  addMarkedPack(marked: MarkedPack): void {
+    this.#markedPacks.push(marked);
+    const pack = this.addPack(marked.id);
+    for (const { type, id, offset, length, uncompressedLength } of marked.blobs) {
+      this.#markedBlobs.set(`${type} ${id}`, { pack, offset, length, uncompressedLength });
+      this.#packEnds[pack] = Math.max(this.#packEnds[pack]!, offset + length);
+    }
+  }
+
+  /** Gives the blobs of a pack of ours, which were claimed, their places. */
+  placePack(pack: UploadedPack): void {
+    const number = this.addPack(pack.id);
+    for (const entry of pack.entries) {
+      const { offset, length, uncompressedLength } = entry;
+      this.table.place(entry.type, idWords(entry.id), { pack: number, offset, length, uncompressedLength });
+      this.#packEnds[number] = Math.max(this.#packEnds[number]!, offset + length);
+    }
+  }
+
+  /** Every place of every blob, further copies included; blobs of marked packs are left out. */
+  forEachCopy(visit: (type: BlobType, id: Int32Array, place: BlobLocation) => void): void {
+    this.table.forEach(visit);
+    for (const [key, copies] of this.#copies) {
+      const [type, id] = key.split(' ') as [BlobType, string];
+      for (const copy of copies) visit(type, idWordsOfHex(id), copy);
+    }
+  }
+
+  /** Blobs that lie in more than one pack. */
+  get copyCount(): number {
+    let count = 0;
+    for (const copies of this.#copies.values()) count += copies.length;
+    return count;
+  }
+}

@@ -1,0 +1,150 @@
+import { collect, systemRandom } from '#base';
+import type { Storage } from '#storage';
+import { chunkSizeMax } from '../chunker/chunker.ts';
+import { type BlobCodec, codecScratchBytes, createBlobCodec, sealedSizeMax } from '../crypto/blob-codec.ts';
+import { RepositoryError } from '../errors.ts';
+import type { BlobId } from '../format/ids.ts';
+import { nameOf } from '../format/names.ts';
+import type { MasterKey } from '../format/sealed.ts';
+import { type BlobLocation, type BlobType, idWordsOfHex } from '../index/blob-table.ts';
+import type { RepositoryIndex } from '../index/repository-index.ts';
+
+/** Trees of neighbouring folders lie side by side in a pack, so more than one is read at a time. */
+const windowBytes = 512 * 1024;
+const windowsKept = 8;
+
+const plainBytesMin = 2 * chunkSizeMax;
+
+interface Window {
+  pack: number;
+  offset: number;
+  bytes: Uint8Array;
+}
+
+/**
+ * Reads single blobs on the calling thread: trees, and files when they are wanted in order. Whole restores go
+ * through the lanes instead. The plaintext returned is a copy.
+ */
+export class BlobReader {
+  readonly #storage: Storage;
+  readonly #index: RepositoryIndex;
+  readonly #key: MasterKey;
+  #codec: BlobCodec | undefined;
+  #memory = new SharedArrayBuffer(0);
+  #plainBytes = 0;
+  #windows: Window[] = [];
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(storage: Storage, index: RepositoryIndex, key: MasterKey) {
+    this.#storage = storage;
+    this.#index = index;
+    this.#key = key;
+  }
+
+  /**
+   * @throws RepositoryError 'repository.incomplete' when no index file knows the blob, 'repository.damaged' when
+   * no copy of it opens to the right bytes
+   */
+  async read(type: BlobType, id: BlobId, signal?: AbortSignal): Promise<Uint8Array> {
+    const places = this.#index.places(type, id);
+    if (places.length === 0) {
+      throw new RepositoryError(
+        'repository.incomplete',
+        `no index file knows the ${type} blob ${id.slice(0, 12)}`,
+        {
+          hint: 'Run `holdfast repair index`, then `holdfast check`.',
+          context: { blob: id },
+        },
+      );
+    }
+    let cause: unknown;
+    for (const place of places) {
+      try {
+        const sealed = await this.#sealedBytes(type, place, signal);
+        const plain = this.#open(sealed, place, id);
+        if (plain) return plain;
+      } catch (error) {
+        if (signal?.aborted) throw error;
+        cause = error;
+      }
+    }
+    const pack = this.#index.packs.idOf(places[0]!.pack);
+    throw new RepositoryError(
+      'repository.damaged',
+      `the ${type} blob ${id.slice(0, 12)} in pack ${pack.slice(0, 12)} is damaged`,
+      {
+        hint: 'Run `holdfast check --read-data` to see what suffers, then `holdfast repair packs`.',
+        context: { blob: id, pack },
+        cause,
+      },
+    );
+  }
+
+  async #sealedBytes(
+    type: BlobType,
+    place: BlobLocation,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    if (type === 'data') return this.#fetch(place.pack, place.offset, place.length, signal);
+    // One at a time: neighbours would fetch the same window twice.
+    const turn = this.#turn.then(() => this.#fromWindow(place, signal));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #fromWindow(place: BlobLocation, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const { pack, offset, length } = place;
+    let window = this.#windows.find(
+      (one) => one.pack === pack && one.offset <= offset && offset + length <= one.offset + one.bytes.length,
+    );
+    if (!window) {
+      const end = this.#index.packEnd(pack);
+      const wanted = Math.max(length, Math.min(windowBytes, end - offset));
+      window = { pack, offset, bytes: await this.#fetch(pack, offset, wanted, signal) };
+      this.#windows = [window, ...this.#windows.slice(0, windowsKept - 1)];
+    }
+    return window.bytes.subarray(offset - window.offset, offset - window.offset + length);
+  }
+
+  #fetch(pack: number, offset: number, length: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const name = nameOf('data', this.#index.packs.idOf(pack));
+    return collect(this.#storage.read(name, { offset, length }, signal ? { signal } : {}));
+  }
+
+  #open(sealed: Uint8Array, place: BlobLocation, id: BlobId): Uint8Array | undefined {
+    const plainLength = place.uncompressedLength || place.length;
+    this.#ensureMemory(Math.max(plainLength, place.length));
+    const bytes = new Uint8Array(this.#memory);
+    const sealedAt = codecScratchBytes + 64;
+    const plainAt = sealedAt + sealedSizeMax(this.#plainBytes);
+    bytes.set(sealed, sealedAt);
+    const size = this.#codec!.open(
+      sealedAt,
+      place.length,
+      place.uncompressedLength,
+      plainAt,
+      this.#plainBytes,
+    );
+    if (size < 0) return undefined;
+    this.#codec!.hash(plainAt, size, codecScratchBytes);
+    const found = new Int32Array(this.#memory, codecScratchBytes, 8);
+    const wanted = idWordsOfHex(id);
+    return found.every((word, i) => word === wanted[i]) ? bytes.slice(plainAt, plainAt + size) : undefined;
+  }
+
+  /** A blob of another program may be larger than any chunk of ours; a tree of a huge folder certainly is. */
+  #ensureMemory(plainBytes: number): void {
+    if (plainBytes <= this.#plainBytes) return;
+    this.#plainBytes = Math.max(plainBytesMin, plainBytes);
+    this.#memory = new SharedArrayBuffer(
+      codecScratchBytes + 64 + sealedSizeMax(this.#plainBytes) + this.#plainBytes,
+    );
+    this.#codec = createBlobCodec({
+      memory: this.#memory,
+      scratch: 0,
+      key: this.#key,
+      random: systemRandom,
+      compression: 'auto',
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import { type ReadOptions, StorageError } from '#storage';
+import { RepositoryError } from '../errors.ts';
+import type { SnapshotId } from '../format/ids.ts';
+import type { UnpackedFiles } from '../unpacked.ts';
+import type { StoredSnapshot } from './snapshot.ts';
+import { decodeSnapshot } from './snapshot-json.ts';
+
+export interface LoadOptions extends ReadOptions {
+  /** Goes on without a snapshot that cannot be read. Without it, the first one is an error. */
+  onDamaged?: (id: SnapshotId, error: RepositoryError) => void;
+}
+
+/** How many files are read at once where the storage allows more. */
+const readersMax = 16;
+
+/** All snapshots, oldest first. One that is deleted meanwhile is not among them. */
+export async function loadSnapshots(
+  files: UnpackedFiles,
+  options: LoadOptions = {},
+): Promise<StoredSnapshot[]> {
+  const ids: SnapshotId[] = [];
+  for await (const { id } of files.list('snapshots', options)) ids.push(id);
+  const snapshots: StoredSnapshot[] = [];
+  const read = async () => {
+    for (let id = ids.pop(); id !== undefined; id = ids.pop()) {
+      const snapshot = await loadIfThere(files, id, options);
+      if (snapshot) snapshots.push(snapshot);
+    }
+  };
+  const readers = Math.min(files.storage.capabilities.concurrency, readersMax, ids.length);
+  await Promise.all(Array.from({ length: readers }, read));
+  return snapshots.sort(byTime);
+}
+
+/** One snapshot. @throws RepositoryError 'repository.damaged'; StorageError 'storage.not-found' */
+export async function loadSnapshot(
+  files: UnpackedFiles,
+  id: SnapshotId,
+  options?: ReadOptions,
+): Promise<StoredSnapshot> {
+  return { ...decodeSnapshot(await files.load('snapshots', id, options)), id };
+}
+
+/** Oldest first; the id decides between snapshots of the same instant. */
+export function byTime(a: StoredSnapshot, b: StoredSnapshot): number {
+  if (a.timeNs !== b.timeNs) return a.timeNs < b.timeNs ? -1 : 1;
+  return a.id < b.id ? -1 : 1;
+}
+
+async function loadIfThere(
+  files: UnpackedFiles,
+  id: SnapshotId,
+  options: LoadOptions,
+): Promise<StoredSnapshot | undefined> {
+  try {
+    return await loadSnapshot(files, id, options);
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'storage.not-found') return undefined;
+    if (!(error instanceof RepositoryError) || !options.onDamaged) throw error;
+    options.onDamaged(id, error);
+    return undefined;
+  }
+}

@@ -1,0 +1,73 @@
+import { posix } from 'node:path';
+import { SourceError } from '../errors.ts';
+import { compileGlob, type Glob } from './glob.ts';
+
+/** `**` in a pattern. */
+const anyFolders = Symbol('**');
+type Part = Glob | typeof anyFolders;
+
+interface PathPattern {
+  isNegated: boolean;
+  /** Starts with `/`: compared from the root only. Others match at any depth. */
+  isAbsolute: boolean;
+  parts: Part[];
+}
+
+/**
+ * Exclude patterns as restic understands them (internal/filter): names are compared by filepath.Match, `**` stands
+ * for any number of folders, and a pattern that matches a folder matches all that is in it. Later patterns
+ * with `!` take back what earlier ones matched.
+ */
+export class PathPatterns {
+  readonly #patterns: PathPattern[];
+
+  /** @throws SourceError 'sources.pattern' */
+  constructor(patterns: readonly string[]) {
+    this.#patterns = patterns.filter((text) => text !== '').map(parsePattern);
+  }
+
+  get isEmpty(): boolean {
+    return this.#patterns.length === 0;
+  }
+
+  /** @param names of an absolute path, from the root down */
+  match(names: readonly string[]): boolean {
+    let isMatched = false;
+    for (const pattern of this.#patterns)
+      if (isMatched === pattern.isNegated && matchesPath(pattern, names)) isMatched = !pattern.isNegated;
+    return isMatched;
+  }
+}
+
+function parsePattern(text: string): PathPattern {
+  const isNegated = text.startsWith('!');
+  const path = posix.normalize(isNegated ? text.slice(1) : text).replace(/(?<=.)\/$/, '');
+  const isAbsolute = path.startsWith('/');
+  const parts = path.split('/').map((part): Part => {
+    const glob = part === '**' ? anyFolders : compileGlob(part, 'go');
+    if (glob) return glob;
+    throw new SourceError('sources.pattern', `malformed exclude pattern ${text}`, {
+      hint: 'Close each [ with a ], put a character after each backslash, and escape [ as \\[ where it is meant itself.',
+    });
+  });
+  return { isNegated, isAbsolute, parts: isAbsolute ? parts.slice(path === '/' ? 2 : 1) : parts };
+}
+
+function matchesPath({ isAbsolute, parts }: PathPattern, names: readonly string[]): boolean {
+  if (isAbsolute) return matchesFrom(parts, 0, names, 0);
+  // From the end, where a match is likelier: upper folders were compared when they were entered.
+  for (let start = names.length - 1; start >= 0; start--)
+    if (matchesFrom(parts, 0, names, start)) return true;
+  return false;
+}
+
+/** Whether the parts from `part` on match the names from `at` on; names may be left over. */
+function matchesFrom(parts: readonly Part[], part: number, names: readonly string[], at: number): boolean {
+  const wanted = parts[part];
+  if (wanted === undefined) return true;
+  if (wanted !== anyFolders)
+    return at < names.length && wanted(names[at]!) && matchesFrom(parts, part + 1, names, at + 1);
+  for (let next = at; next <= names.length; next++)
+    if (matchesFrom(parts, part + 1, names, next)) return true;
+  return false;
+}

@@ -1,0 +1,60 @@
+import type { FileAttributes } from '#base';
+import { SourceError } from '../errors.ts';
+import type { Source, SourceEvent } from '../source.ts';
+import { fromByteText } from './names.ts';
+import { cleanPath } from './start-paths.ts';
+
+export interface StreamSourceOptions {
+  /** Name in the snapshot, with folders if wanted: `stdin`, `/dumps/shop.sql`. */
+  name: string;
+  /** Called once. What it throws, or its stream, fails the backup: a cut stream must not look whole. */
+  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Time of the file in the snapshot. */
+  modifiedAt: Date;
+}
+
+/** One stream as one file: standard input, the output of a command. @throws SourceError 'sources.location' */
+export function streamSource(options: StreamSourceOptions): Source {
+  const path = cleanPath(options.name, '/');
+  if (path === '/' || options.name.includes('\0'))
+    throw new SourceError('sources.location', `${JSON.stringify(options.name)} is not a name for a stream`, {
+      hint: 'Give a file name, such as shop.sql.',
+    });
+  const names = path.slice(1).split('/').map(fromByteText);
+  return {
+    paths: [fromByteText(path).toString()],
+    streamConcurrency: 1,
+    async *read() {
+      yield* eventsOf(names, options);
+    },
+    close: async () => {},
+  };
+}
+
+function* eventsOf(names: readonly Uint8Array[], options: StreamSourceOptions): Generator<SourceEvent> {
+  const uppers = names.slice(1).map((_, i) => names.slice(0, i + 1));
+  for (const path of uppers)
+    yield { kind: 'entry', path, attributes: attributesOf('dir', options.modifiedAt) };
+  const attributes = attributesOf('file', options.modifiedAt);
+  yield { kind: 'entry', path: names, attributes, content: { open: (signal) => options.open(signal) } };
+  for (const path of uppers.reverse()) yield { kind: 'leave', path };
+}
+
+function attributesOf(type: 'file' | 'dir', modifiedAt: Date): FileAttributes {
+  const timeNs = BigInt(modifiedAt.getTime()) * 1_000_000n;
+  return {
+    type,
+    mode: type === 'dir' ? 0o755 : 0o644,
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    user: '',
+    group: '',
+    mtimeNs: timeNs,
+    atimeNs: timeNs,
+    ctimeNs: timeNs,
+    inode: 0n,
+    deviceId: 0n,
+    links: 1,
+    sizeBytes: 0,
+  };
+}

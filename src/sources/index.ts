@@ -1,0 +1,13 @@
+// What is protected: sources yield named streams and metadata, and files come back into a folder. Knows no repository.
+export { SourceError, type SourceErrorCode } from './errors.ts';
+export type { ExcludeOptions } from './files/exclude-rules.ts';
+export { type FilesSource, type FilesSourceOptions, filesSource, type Totals } from './files/files-source.ts';
+export { FolderTarget, type FolderTargetOptions, type TargetSummary } from './files/folder-target.ts';
+export type { OverwritePolicy } from './files/overwrite.ts';
+export { type PathList, type PathListForm, parseExcludeFile, parsePathList } from './files/path-lists.ts';
+export { PathPatterns } from './files/path-pattern.ts';
+export { type StreamSourceOptions, streamSource } from './files/stream-source.ts';
+export type { TargetFile, TargetFileState } from './files/target-file.ts';
+export type { NeededRoom, TargetState } from './files/target-room.ts';
+export { type SourceKind, sourceKindOf } from './registry.ts';
+export type { EntryContent, Source, SourceEvent, SourceProblem } from './source.ts';

@@ -1,0 +1,18 @@
+// Where bytes rest, by name: local folders, memory, and wrappers around any storage. Knows no blob and no snapshot.
+export { StorageError, type StorageErrorCode } from './errors.ts';
+export { type OpenOptions, openStorage } from './registry.ts';
+export type {
+  ByteRange,
+  Capabilities,
+  Content,
+  FileInfo,
+  FileVersion,
+  ReadOptions,
+  Retention,
+  Space,
+  Storage,
+  Versions,
+  WriteOptions,
+} from './storage.ts';
+export type { Limits } from './wrappers/limit.ts';
+export type { RetryEvent, RetryOptions } from './wrappers/retry.ts';

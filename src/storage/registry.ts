@@ -1,0 +1,40 @@
+import { StorageError } from './errors.ts';
+import { type Location, type LocationKind, parseLocation } from './location.ts';
+import type { Storage } from './storage.ts';
+import { type Limits, limit } from './wrappers/limit.ts';
+import { type RetryOptions, retry } from './wrappers/retry.ts';
+
+type Open<Kind extends LocationKind> = (
+  place: Extract<Location, { kind: Kind }>,
+  location: string,
+) => Promise<Storage>;
+
+/** Kind → how it is opened. Its code is loaded when it is needed. */
+const kinds: { [Kind in LocationKind]?: Open<Kind> } = {
+  local: async ({ path }, text) => new (await import('./local/local-storage.ts')).LocalStorage(path, text),
+};
+
+export interface OpenOptions {
+  limits?: Limits;
+  retry?: RetryOptions;
+}
+
+/**
+ * Opens the storage at a location (see `parseLocation`), with retries and the limits that are given.
+ * Nothing is made or looked at yet.
+ * @throws StorageError 'storage.location'
+ */
+export async function openStorage(location: string, options: OpenOptions = {}): Promise<Storage> {
+  const place = parseLocation(location);
+  const open = kinds[place.kind] as Open<LocationKind> | undefined;
+  if (!open) {
+    const message = `the location "${location}" needs storage of the kind "${place.kind}"`;
+    const known = Object.keys(kinds).join(', ');
+    throw new StorageError('storage.location', `${message}, which this version does not have`, {
+      hint: `Choose a location of another kind. This version has: ${known}.`,
+    });
+  }
+  const storage = await open(place, location);
+  const { limits, retry: retries } = options;
+  return retry(limits ? limit(storage, limits) : storage, retries);
+}

@@ -1,0 +1,131 @@
+/** A byte range of a file. */
+export interface ByteRange {
+  offset: number;
+  length: number;
+}
+
+/** One file as a storage lists it. */
+export interface FileInfo {
+  /** Name relative to the storage's root, `/` between parts, never leading or trailing. */
+  name: string;
+  sizeBytes: number;
+  /** When the storage last wrote it, if it says so. */
+  modifiedAt?: Date;
+  /** The storage's own mark of this content (an ETag, a generation), opaque. */
+  etag?: string;
+}
+
+/**
+ * What is written: bytes at hand (one piece or several that follow each other), or a stream that can be
+ * opened again for a retry. A stream is read no faster than the storage takes it.
+ */
+export type Content =
+  | Uint8Array
+  | readonly Uint8Array[]
+  | { open(): AsyncIterable<Uint8Array>; sizeBytes?: number };
+
+export interface WriteOptions {
+  /**
+   * Fail with 'storage.exists' when the name is taken; only where `capabilities.conditionalCreate`.
+   * Competitors must write different bytes: after a lost answer the content tells whose file it is.
+   */
+  ifAbsent?: boolean;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ReadOptions {
+  signal?: AbortSignal | undefined;
+}
+
+/** What a kind of storage can do, as data. */
+export interface Capabilities {
+  /** `write` with `ifAbsent` is decided by the storage itself, atomically. */
+  conditionalCreate: boolean;
+  /** A write becomes visible whole or not at all, even when we are killed. */
+  atomicWrite: boolean;
+  /** How many calls at once it takes gladly. */
+  concurrency: number;
+}
+
+/** Older contents of files, for storages that keep them (S3 versioning …). */
+export interface FileVersion extends FileInfo {
+  versionId: string;
+  isLatest: boolean;
+  /** A marker that hides the file: there is no content. */
+  isDeleteMarker: boolean;
+}
+
+/** Optional power: a storage that keeps old versions. */
+export interface Versions {
+  list(prefix: string, options?: ReadOptions): AsyncIterable<FileVersion>;
+  read(name: string, versionId: string, range?: ByteRange, options?: ReadOptions): AsyncIterable<Uint8Array>;
+  delete(name: string, versionId: string, options?: ReadOptions): Promise<void>;
+}
+
+/** Optional power: a storage that refuses to delete a file before a date (object lock). */
+export interface Retention {
+  /** Never shortens. @throws StorageError 'storage.unsupported' when the place has no lock */
+  extend(name: string, until: Date, options?: ReadOptions): Promise<void>;
+  /** Until when the current version is kept, or undefined when it is free. */
+  retainedUntil(name: string, options?: ReadOptions): Promise<Date | undefined>;
+}
+
+/** Room on the storage, where it can tell. */
+export interface Space {
+  freeBytes: number;
+  totalBytes: number;
+}
+
+/**
+ * Bytes at rest, by name. Knows no blob and no snapshot. Every kind passes `testing/contract.ts`.
+ *
+ * Promises: read after write (a file is seen whole as soon as `write` has resolved, and `list` shows it);
+ * a resolved `write` is durable (fsync of file and folder, or a successful PUT). Calls may run at once.
+ * A call whose signal is aborted rejects with the signal's reason; what it had begun may still happen.
+ * Names are checked by `assertName` ('storage.name').
+ */
+export interface Storage {
+  /** The location as the user gave it, without secrets. */
+  readonly location: string;
+  readonly capabilities: Capabilities;
+  readonly versions?: Versions;
+  readonly retention?: Retention;
+
+  /**
+   * Reads a file or a part of it.
+   * @returns exactly `range.length` bytes (or the whole file), in pieces of any size
+   * @throws StorageError 'storage.not-found', 'storage.range' (the file ends before the range does)
+   */
+  read(name: string, range?: ByteRange, options?: ReadOptions): AsyncIterable<Uint8Array>;
+
+  /**
+   * Writes a whole file, replacing what was there (unless `ifAbsent`). After a failure nothing is visible
+   * under `name` that was not there before, where `capabilities.atomicWrite`.
+   * An error of the content's own stream is passed on as it is.
+   * @throws StorageError 'storage.exists' (with `ifAbsent`), 'storage.no-space', 'storage.access-denied'
+   */
+  write(name: string, content: Content, options?: WriteOptions): Promise<void>;
+
+  /** Size and facts of one file, or undefined when it is not there. */
+  stat(name: string, options?: ReadOptions): Promise<FileInfo | undefined>;
+
+  /** All files whose name starts with `prefix` (a folder ends in `/`), at any depth, in no order. An absent folder is empty. */
+  list(prefix: string, options?: ReadOptions): AsyncIterable<FileInfo>;
+
+  /** Removes a file; succeeds when it is not there. @throws StorageError 'storage.locked' when retention forbids it */
+  delete(name: string, options?: ReadOptions): Promise<void>;
+
+  /** Optional power: free and total room, or undefined where this place does not tell. */
+  space?(options?: ReadOptions): Promise<Space | undefined>;
+
+  /**
+   * Optional power: removes what killed writers left behind (temporary files, unfinished uploads). It is never
+   * visible under a name, but takes room.
+   * @param before only what was begun earlier, so that no writer at work is hurt
+   * @returns how many were removed
+   */
+  removeUnfinished?(before: Date, options?: ReadOptions): Promise<number>;
+
+  /** Ends connections; the storage is not used afterwards. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,134 @@
+import type {
+  ByteRange,
+  Capabilities,
+  Content,
+  FileInfo,
+  Retention,
+  Storage,
+  Versions,
+  WriteOptions,
+} from '../storage.ts';
+
+export type Operation =
+  | 'read'
+  | 'write'
+  | 'stat'
+  | 'list'
+  | 'delete'
+  | 'space'
+  | 'remove-unfinished'
+  | 'list-versions'
+  | 'read-version'
+  | 'delete-version'
+  | 'extend-retention'
+  | 'retained-until';
+
+/** One call of a storage, as a wrapper sees it. */
+export interface Call {
+  operation: Operation;
+  /** Of a file, or the prefix of a listing; empty where there is neither. */
+  name: string;
+  signal: AbortSignal | undefined;
+}
+
+/** The file behind a read. */
+export interface ReadableFile {
+  open(range: ByteRange | undefined, signal: AbortSignal | undefined): AsyncIterable<Uint8Array>;
+  /** undefined when the file is gone. */
+  sizeBytes(signal: AbortSignal | undefined): Promise<number | undefined>;
+}
+
+export type WriteContent = (content: Content, signal: AbortSignal | undefined) => Promise<void>;
+export type OpenListing<T> = (signal: AbortSignal | undefined) => AsyncIterable<T>;
+export type Ask<T> = (signal: AbortSignal | undefined) => Promise<T>;
+
+/** What a wrapper makes of the four shapes that calls have. Each gets what would happen without the wrapper. */
+export interface Treatment {
+  read(call: Call, range: ByteRange | undefined, file: ReadableFile): AsyncIterable<Uint8Array>;
+  write(call: Call, content: Content, options: WriteOptions, run: WriteContent): Promise<void>;
+  list<T extends FileInfo>(call: Call, open: OpenListing<T>): AsyncIterable<T>;
+  /** Everything that is asked once and answered once. */
+  call<T>(call: Call, run: Ask<T>): Promise<T>;
+}
+
+/** A storage whose every call is treated. It has the optional powers that the inner one has, treated too. */
+export function around(inner: Storage, treatment: Treatment, capabilities?: Partial<Capabilities>): Storage {
+  const { versions, retention } = inner;
+  return {
+    location: inner.location,
+    // Asked each time: a storage may learn what it can do after it was opened.
+    get capabilities() {
+      return { ...inner.capabilities, ...capabilities };
+    },
+    read: (name, range, { signal } = {}) =>
+      treatment.read({ operation: 'read', name, signal }, range, {
+        open: (part, signal) => inner.read(name, part, { signal }),
+        sizeBytes: async (signal) => (await inner.stat(name, { signal }))?.sizeBytes,
+      }),
+    write: (name, content, options = {}) =>
+      treatment.write({ operation: 'write', name, signal: options.signal }, content, options, (it, signal) =>
+        inner.write(name, it, { ...options, signal }),
+      ),
+    stat: (name, { signal } = {}) =>
+      treatment.call({ operation: 'stat', name, signal }, (signal) => inner.stat(name, { signal })),
+    list: (prefix, { signal } = {}) =>
+      treatment.list({ operation: 'list', name: prefix, signal }, (signal) => inner.list(prefix, { signal })),
+    delete: (name, { signal } = {}) =>
+      treatment.call({ operation: 'delete', name, signal }, (signal) => inner.delete(name, { signal })),
+    ...roomAround(inner, treatment),
+    ...(versions && { versions: versionsAround(versions, treatment) }),
+    ...(retention && { retention: retentionAround(retention, treatment) }),
+    close: () => inner.close(),
+  };
+}
+
+function roomAround(inner: Storage, treatment: Treatment): Pick<Storage, 'space' | 'removeUnfinished'> {
+  return {
+    ...(inner.space && {
+      space: ({ signal } = {}) =>
+        treatment.call({ operation: 'space', name: '', signal }, async (signal) => inner.space?.({ signal })),
+    }),
+    ...(inner.removeUnfinished && {
+      removeUnfinished: (before, { signal } = {}) =>
+        treatment.call(
+          { operation: 'remove-unfinished', name: '', signal },
+          async (signal) => (await inner.removeUnfinished?.(before, { signal })) ?? 0,
+        ),
+    }),
+  };
+}
+
+function versionsAround(inner: Versions, treatment: Treatment): Versions {
+  return {
+    list: (prefix, { signal } = {}) =>
+      treatment.list({ operation: 'list-versions', name: prefix, signal }, (signal) =>
+        inner.list(prefix, { signal }),
+      ),
+    read: (name, versionId, range, { signal } = {}) =>
+      treatment.read({ operation: 'read-version', name, signal }, range, {
+        open: (part, signal) => inner.read(name, versionId, part, { signal }),
+        sizeBytes: async (signal) => {
+          for await (const version of inner.list(name, { signal }))
+            if (version.name === name && version.versionId === versionId) return version.sizeBytes;
+          return undefined;
+        },
+      }),
+    delete: (name, versionId, { signal } = {}) =>
+      treatment.call({ operation: 'delete-version', name, signal }, (signal) =>
+        inner.delete(name, versionId, { signal }),
+      ),
+  };
+}
+
+function retentionAround(inner: Retention, treatment: Treatment): Retention {
+  return {
+    extend: (name, until, { signal } = {}) =>
+      treatment.call({ operation: 'extend-retention', name, signal }, (signal) =>
+        inner.extend(name, until, { signal }),
+      ),
+    retainedUntil: (name, { signal } = {}) =>
+      treatment.call({ operation: 'retained-until', name, signal }, (signal) =>
+        inner.retainedUntil(name, { signal }),
+      ),
+  };
+}

@@ -85,14 +85,7 @@ export function portablePosix(system: { hasProc: boolean }): Posix {
     makeSymlink: (place, target) => fs.symlinkSync(Buffer.from(target), pathOf(place)),
     makeSpecial: (place) => unsupported('mknodat', place.name),
     makeLink: (existing, place) => fs.linkSync(pathOf(existing), pathOf(place)),
-    remove(place, what) {
-      try {
-        if (what?.folder) fs.rmdirSync(pathOf(place));
-        else fs.unlinkSync(pathOf(place));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      }
-    },
+    remove: (place, what) => removeAt(pathOf(place), what),
     rename: (from, to) => fs.renameSync(pathOf(from), pathOf(to)),
 
     setOwner(file, uid, gid) {
@@ -160,4 +153,14 @@ function attributesOf(stats: fs.BigIntStats, accounts: ReturnType<typeof fileAcc
   };
   if (type === 'dev' || type === 'chardev') attributes.device = stats.rdev;
   return attributes;
+}
+
+/** Removing what is not there succeeds. */
+function removeAt(path: Buffer, what: { folder?: boolean } = {}): void {
+  try {
+    if (what.folder) fs.rmdirSync(path);
+    else fs.unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }

@@ -4,9 +4,9 @@ import { openStorage, type Storage } from '#storage';
 import type { WriteContext } from './backup/write-session.ts';
 import { RepositoryError } from './errors.ts';
 import { type Executor, threadExecutor } from './executor/executor.ts';
-import type { BlobId } from './format/ids.ts';
+import type { BlobId, IndexId } from './format/ids.ts';
 import { randomMasterKey } from './format/sealed.ts';
-import { loadIndex } from './index/load-index.ts';
+import { type LoadedIndex, loadIndex } from './index/load-index.ts';
 import type { RepositoryIndex } from './index/repository-index.ts';
 import { loadConfig, newConfig, type RepositoryConfig, saveConfig } from './keys/config.ts';
 import type { KdfParameters } from './keys/kdf.ts';
@@ -65,6 +65,10 @@ export class Repository {
   readonly owner: LockOwner;
   readonly #options: OpenOptions;
   #index: Promise<RepositoryIndex> | undefined;
+  /** The index files that `#index` was made of, our own new ones included. */
+  #indexFiles = new Set<IndexId>();
+  /** Others may have written since the index files were listed. */
+  #isIndexDue = true;
   #reader: BlobReader | undefined;
 
   constructor(options: OpenOptions, parts: { storage: Storage; config: RepositoryConfig; key: OpenedKey }) {
@@ -99,25 +103,51 @@ export class Repository {
     return findSnapshot(await this.snapshots(), text, filter);
   }
 
-  /** What all index files say; read once, kept up to date by our own writes. */
+  /**
+   * What all index files say, kept up to date by our own writes. Read once, and again when the first call under a
+   * new lock finds that others have written. List snapshots before.
+   */
   index(): Promise<RepositoryIndex> {
-    if (!this.#index) {
-      this.#index = loadIndex(this.unpacked).then((loaded) => loaded.index);
-      // A failed load may be tried again.
-      this.#index.catch(() => this.forgetIndex());
+    if (this.#index && !this.#isIndexDue) return this.#index;
+    this.#isIndexDue = false;
+    const index = this.#currentIndex(this.#index);
+    this.#index = index;
+    // A failed load may be tried again.
+    index.catch(() => {
+      if (this.#index === index) this.forgetIndex();
+    });
+    return index;
+  }
+
+  async #currentIndex(loaded: Promise<RepositoryIndex> | undefined): Promise<RepositoryIndex> {
+    if (loaded && (await this.#areIndexFilesKnown())) return loaded;
+    const { index, files } = await loadIndex(this.unpacked);
+    this.#indexFiles = new Set(files);
+    this.#reader = undefined;
+    return index;
+  }
+
+  async #areIndexFilesKnown(): Promise<boolean> {
+    let count = 0;
+    for await (const { id } of this.unpacked.list('index')) {
+      if (!this.#indexFiles.has(id)) return false;
+      count++;
     }
-    return this.#index;
+    return count === this.#indexFiles.size;
   }
 
   /** Takes an index that was read elsewhere (by a check, which tolerates damage). */
-  useIndex(index: RepositoryIndex): void {
+  useIndex({ index, files }: LoadedIndex): void {
     this.#index = Promise.resolve(index);
+    this.#indexFiles = new Set(files);
+    this.#isIndexDue = false;
     this.#reader = undefined;
   }
 
   /** Makes the next use read the index files again: after a failed write, or when others may have written. */
   forgetIndex(): void {
     this.#index = undefined;
+    this.#isIndexDue = true;
     this.#reader = undefined;
   }
 
@@ -167,6 +197,7 @@ export class Repository {
   /** Takes a lock as restic does. @throws RepositoryError 'repository.locked' */
   async lock(request: LockRequest): Promise<RepositoryLock> {
     const signal = request.signal ?? this.#options.signal;
+    this.#isIndexDue = true;
     if (this.#options.withoutLock && !request.exclusive) return noLock(signal);
     const { retryLockMs } = this.#options;
     return acquireLock(this.unpacked, {
@@ -196,6 +227,7 @@ export class Repository {
       executor,
       clock,
       random,
+      onIndexSaved: (id) => this.#indexFiles.add(id),
     };
   }
 

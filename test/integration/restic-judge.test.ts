@@ -28,6 +28,13 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const backUp = (repository: Repository, options: { parent?: 'none' } = {}) =>
   backup({ repository, source: filesSource({ paths: [tree] }), ...options });
 
+/** restic 0.14 does not know `linktarget_raw`: a byte of a link that is not UTF-8 becomes U+FFFD there. */
+function asResticKeepsIt(facts: Record<string, string>): Record<string, string> {
+  const key = '/kinds/link to not utf8';
+  assert.ok(facts[key]!.endsWith('-> ./\xff'));
+  return { ...facts, [key]: facts[key]!.replace('\xff', Buffer.from('\ufffd').toString('latin1')) };
+}
+
 /** Data blobs that restic's `--json` summary counts as new. */
 function addedBy(output: string): { data_blobs: number; files_unmodified: number; files_new: number } {
   return JSON.parse(output.trim().split('\n').at(-1)!);
@@ -42,7 +49,7 @@ test('restic checks, lists and restores what we wrote, and finds nothing to add'
   const restic = new Restic({ repository: location, password, folder });
   restic.run('check', '--read-data');
   restic.run('restore', 'latest', '--target', join(folder, 'by-restic'));
-  assert.deepEqual(describeTree(join(folder, 'by-restic', tree)), original);
+  assert.deepEqual(describeTree(join(folder, 'by-restic', tree)), asResticKeepsIt(original));
   const again = addedBy(restic.run('backup', '--json', '--force', tree));
   assert.equal(again.data_blobs, 0, 'restic cuts and hashes as we do');
   const third = await backUp(repository);
@@ -70,7 +77,7 @@ test('we check, restore and extend what restic wrote, and find nothing to add', 
     { state: restored.state, problems: restored.problems },
     { state: 'succeeded', problems: [] },
   );
-  assert.deepEqual(describeTree(join(target, tree)), original);
+  assert.deepEqual(describeTree(join(target, tree)), asResticKeepsIt(original));
   const read = await backUp(repository, { parent: 'none' });
   assert.equal(read.summary.dataBlobs, 0, 'we cut and hash as restic does');
   const compared = await backUp(repository);
@@ -84,5 +91,8 @@ test('we restore what we wrote', async () => {
   const snapshot = await repository.findSnapshot('latest');
   const { state, problems } = await restore({ repository, snapshot, path: tree, target });
   assert.deepEqual({ state, problems }, { state: 'succeeded', problems: [] });
-  assert.deepEqual(describeTree(target), original);
+  // The folder itself is the target, which keeps its own facts.
+  const { '': _target, ...restored } = describeTree(target);
+  const { '': _root, ...wanted } = original;
+  assert.deepEqual(restored, wanted);
 });

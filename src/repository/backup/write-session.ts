@@ -4,7 +4,7 @@ import { Chunker } from '../chunker/chunker.ts';
 import type { CompressionMode } from '../crypto/blob-codec.ts';
 import type { Executor } from '../executor/executor.ts';
 import { LanePool } from '../executor/lane-pool.ts';
-import type { BlobId } from '../format/ids.ts';
+import type { BlobId, IndexId } from '../format/ids.ts';
 import type { MasterKey } from '../format/sealed.ts';
 import { type BlobType, idWordsOfHex } from '../index/blob-table.ts';
 import { IndexWriter } from '../index/index-writer.ts';
@@ -24,6 +24,8 @@ export interface WriteContext {
   executor: Executor;
   clock: Clock;
   random: Random;
+  /** Called with each new index file, so that it is not read again. */
+  onIndexSaved(id: IndexId): void;
 }
 
 export interface WriteOptions {
@@ -59,7 +61,7 @@ export class WriteSession {
 
   constructor(context: WriteContext, options: WriteOptions = {}) {
     this.#context = context;
-    this.#indexWriter = new IndexWriter(context.unpacked, context.clock);
+    this.#indexWriter = new IndexWriter(context.unpacked, context.clock, context.onIndexSaved);
     this.#uploader = new PackUploader(context.storage, (pack) => this.#onUploaded(pack));
     this.pool = new LanePool({
       executor: context.executor,

@@ -74,11 +74,12 @@ export async function checkRepository(
   options.onProgress?.(progress);
   const snapshots = await checkSnapshots(repository, report);
   progress.snapshotsTotal = snapshots.length;
-  const { index } = await checkIndex(repository, report);
+  const loaded = await checkIndex(repository, report);
+  const { index } = loaded;
   progress.phase = 'packs';
   const packs = await checkPacks(repository, index, report, signal);
   progress.phase = 'trees';
-  repository.useIndex(index);
+  repository.useIndex(loaded);
   await checkTrees(repository, index, snapshots, report, progress, signal);
   const chosen = choosePacks(repository, packs, options.readData ?? 'none');
   progress.phase = 'data';
@@ -150,10 +151,14 @@ function choosePacks(
     const count = Math.ceil((packs.length * choice.percent) / 100);
     return shuffled.slice(0, count).map(({ pack }) => pack);
   }
+  const chosen: KnownPack[] = [];
   let total = 0;
-  return shuffled
-    .map(({ pack }) => pack)
-    .filter(({ sizeBytes }) => (total += sizeBytes) - sizeBytes < choice.sizeBytes);
+  for (const { pack } of shuffled) {
+    if (total >= choice.sizeBytes) break;
+    chosen.push(pack);
+    total += pack.sizeBytes;
+  }
+  return chosen;
 }
 
 /** Files that contain what is damaged or lies in a missing pack. */

@@ -89,7 +89,10 @@ function checkNode(
   if (!isSafeName(node.name)) invalid('the name is not allowed');
   if (node.type === 'dir' && !node.subtree) invalid('a folder without a tree');
   if (node.type !== 'file') return;
-  if (!node.content) return invalid('a file without a list of content');
+  if (!node.content) {
+    invalid('a file without a list of content');
+    return;
+  }
   let sizeBytes = 0;
   for (const id of node.content) {
     const blob = index.places('data', id)[0];

@@ -3,7 +3,8 @@ import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import { seededRandom } from '#base';
 import { open, seal } from '../format/sealed.ts';
-import { type BlobCodec, codecScratchBytes, createBlobCodec, sealedSizeMax } from './blob-codec.ts';
+import { type BlobCodec, codecScratchBytes, sealedSizeMax } from './blob-codec.ts';
+import { createBlobCodec } from './create-codec.ts';
 import { PortableCodec } from './portable-codec.ts';
 
 const random = seededRandom(7);

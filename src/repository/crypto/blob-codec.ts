@@ -1,8 +1,5 @@
 import type { Random } from '#base';
 import type { MasterKey } from '../format/sealed.ts';
-import { NativeCodec } from './native-codec.ts';
-import { nativeLibrary } from './native-library.ts';
-import { PortableCodec } from './portable-codec.ts';
 
 /** Bytes that every sealed unit adds: 16 of IV before, 16 of MAC behind. */
 export const sealOverheadBytes = 32;
@@ -75,10 +72,4 @@ export interface CodecOptions {
   key: MasterKey;
   random: Random;
   compression: CompressionMode;
-}
-
-/** The fastest codec that this Node offers. */
-export function createBlobCodec(options: CodecOptions): BlobCodec {
-  const library = nativeLibrary();
-  return library ? new NativeCodec(options, library) : new PortableCodec(options);
 }

@@ -240,8 +240,8 @@ export class NativeCodec implements BlobCodec {
     }
     const iv = this.#ivPool.subarray(this.#ivNext, this.#ivNext + ivBytes);
     this.#ivNext += ivBytes;
-    if (iv.every((byte) => byte === 0)) return this.#nextIv(out);
-    this.#bytes.set(iv, out);
+    if (iv.every((byte) => byte === 0)) this.#nextIv(out);
+    else this.#bytes.set(iv, out);
   }
 
   #startCtr(iv: number): void {

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { systemCodeOf } from '#base';
-import { type BlobCodec, type CodecOptions, createBlobCodec } from '../crypto/blob-codec.ts';
+import type { BlobCodec, CodecOptions } from '../crypto/blob-codec.ts';
+import { createBlobCodec } from '../crypto/create-codec.ts';
 import { type BlobTable, type BlobType, idWords } from '../index/blob-table.ts';
 import { type FinishedPack, PackBuilder } from '../pack/pack-builder.ts';
 import { type ArenaLayout, laneFileBytes, lanePlaces } from './arena.ts';

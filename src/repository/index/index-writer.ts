@@ -1,6 +1,6 @@
 import type { Clock } from '#base';
 import { toHex } from '#base';
-import type { BlobId } from '../format/ids.ts';
+import type { BlobId, IndexId } from '../format/ids.ts';
 import type { UploadedPack } from '../pack/pack-uploader.ts';
 import type { UnpackedFiles } from '../unpacked.ts';
 import { encodeIndex, type IndexPack } from './index-file.ts';
@@ -13,15 +13,17 @@ const ageMaxMs = 10 * 60_000;
 export class IndexWriter {
   readonly #unpacked: UnpackedFiles;
   readonly #clock: Clock;
+  readonly #onSaved: (id: IndexId) => void;
   #packs: IndexPack[] = [];
   #blobCount = 0;
   #begunMs = 0;
   #saves: Promise<void> = Promise.resolve();
   #failure: unknown;
 
-  constructor(unpacked: UnpackedFiles, clock: Clock) {
+  constructor(unpacked: UnpackedFiles, clock: Clock, onSaved: (id: IndexId) => void) {
     this.#unpacked = unpacked;
     this.#clock = clock;
+    this.#onSaved = onSaved;
   }
 
   /** Takes a pack that is durable. */
@@ -50,7 +52,7 @@ export class IndexWriter {
     this.#blobCount = 0;
     this.#saves = this.#saves
       .then(async () => {
-        await this.#unpacked.save('index', json);
+        this.#onSaved(await this.#unpacked.save('index', json));
       })
       .catch((error: unknown) => {
         this.#failure ??= error;

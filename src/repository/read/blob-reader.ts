@@ -1,7 +1,8 @@
 import { collect, systemRandom } from '#base';
 import type { Storage } from '#storage';
 import { chunkSizeMax } from '../chunker/chunker.ts';
-import { type BlobCodec, codecScratchBytes, createBlobCodec, sealedSizeMax } from '../crypto/blob-codec.ts';
+import { type BlobCodec, codecScratchBytes, sealedSizeMax } from '../crypto/blob-codec.ts';
+import { createBlobCodec } from '../crypto/create-codec.ts';
 import { RepositoryError } from '../errors.ts';
 import type { BlobId } from '../format/ids.ts';
 import { nameOf } from '../format/names.ts';

@@ -63,7 +63,10 @@ function wantedBlob(
   place: BlobLocation,
 ): WantedBlob {
   let blobs = byPack.get(place.pack);
-  if (!blobs) byPack.set(place.pack, (blobs = new Map()));
+  if (!blobs) {
+    blobs = new Map();
+    byPack.set(place.pack, blobs);
+  }
   let blob = blobs.get(place.offset);
   if (!blob) {
     blob = { id, place, plainLength: place.uncompressedLength || place.length - 32, targets: [] };

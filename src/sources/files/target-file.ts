@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { constants, ftruncateSync, readSync, writeSync } from 'node:fs';
 import type { FileAttributes, Place, Posix } from '#base';
 import type { MetadataWriter } from './metadata-writer.ts';
-import { type ByteText, fromByteText, toPrintable } from './names.ts';
+import { type ByteText, fromByteText } from './names.ts';
 import type { OpenFiles, Parkable } from './open-files.ts';
 import type { TargetTree } from './target-tree.ts';
 import { dataRanges } from './zero-runs.ts';

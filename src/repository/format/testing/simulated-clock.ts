@@ -23,12 +23,18 @@ export class SimulatedClock implements Clock {
     const { signal } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const sleeper = { dueMs: this.#monotonicMs + durationMs, wake: resolve };
-      this.#sleepers.add(sleeper);
-      signal?.addEventListener('abort', () => {
+      const cancel = (): void => {
         this.#sleepers.delete(sleeper);
-        reject(signal.reason);
-      });
+        reject(signal!.reason);
+      };
+      // A signal outlives many sleeps; listeners left behind would make each next one slower.
+      const wake = (): void => {
+        signal?.removeEventListener('abort', cancel);
+        resolve();
+      };
+      const sleeper = { dueMs: this.#monotonicMs + durationMs, wake };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', cancel, { once: true });
     });
   }
 

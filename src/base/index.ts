@@ -11,6 +11,8 @@ export {
   systemCodeOf,
 } from './errors.ts';
 export type { ExtendedAttribute, FileAttributes, FileType } from './file-attributes.ts';
+export { compileGlob, type Glob } from './glob.ts';
+export { patternTextOf, printableOf } from './name-text.ts';
 export type { FileRef, Place, Posix, PosixCapabilities } from './posix.ts';
 export { openPosix, systemPosix } from './posix-open.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';

@@ -1,4 +1,4 @@
-import { compileGlob, type Glob } from './glob.ts';
+import { compileGlob, type Glob } from '#base';
 import type { ByteText } from './names.ts';
 
 /** `**` between slashes. */

@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { patternTextOf, printableOf } from '#base';
 
 /**
  * Inside this folder a name, or a path of names joined by `/`, is *byte text*: a string in which each character
@@ -23,42 +23,16 @@ export function lastName(path: ByteText): ByteText {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-/**
- * A name as text to match patterns against. Each byte that is not UTF-8 becomes a lone surrogate, U+DC80 to
- * U+DCFF, so that it counts as one character and equals nothing that a pattern can contain.
- */
+const notAscii = /[\x80-\xff]/;
+
+/** A name as text to match patterns against; see `patternTextOf`. */
 export function toPatternText(name: ByteText): string {
-  return decode(name, (byte) => String.fromCharCode(0xdc00 + byte));
+  return notAscii.test(name) ? patternTextOf(fromByteText(name)) : name;
 }
 
 /** For people: bytes that are not UTF-8, and control characters, as `\xNN`. */
 export function toPrintable(path: ByteText): string {
-  const asHex = (code: number) => `\\x${code.toString(16).padStart(2, '0')}`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a name may hold a newline or an escape sequence
-  return decode(path, asHex).replace(/[\x00-\x1f\x7f-\x9f]/g, (control) => asHex(control.charCodeAt(0)));
-}
-
-const notAscii = /[\x80-\xff]/;
-const utf8LengthMax = 4;
-
-function decode(text: ByteText, foreign: (byte: number) => string): string {
-  if (!notAscii.test(text)) return text;
-  const bytes = fromByteText(text);
-  if (isUtf8(bytes)) return bytes.toString();
-  let result = '';
-  for (let i = 0; i < bytes.length; ) {
-    const length = characterLength(bytes, i);
-    result += length ? bytes.toString('utf8', i, i + length) : foreign(bytes[i]!);
-    i += length || 1;
-  }
-  return result;
-}
-
-/** Length in bytes of the UTF-8 character at `start`; 0 when there is none. */
-function characterLength(bytes: Buffer, start: number): number {
-  for (let length = 1; length <= utf8LengthMax && start + length <= bytes.length; length++)
-    if (isUtf8(bytes.subarray(start, start + length))) return length;
-  return 0;
+  return printableOf(fromByteText(path));
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs';
-import { messageOf, systemCodeOf } from '#base';
+import { compileGlob, messageOf, systemCodeOf } from '#base';
 import { SourceError } from '../errors.ts';
-import { compileGlob } from './glob.ts';
 import { type ByteText, fromByteText, toByteText, toPatternText, toPrintable } from './names.ts';
 import { cleanPath } from './start-paths.ts';
 

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
+import { compileGlob, type Glob } from '#base';
 import { SourceError } from '../errors.ts';
-import { compileGlob, type Glob } from './glob.ts';
 
 /** `**` in a pattern. */
 const anyFolders = Symbol('**');

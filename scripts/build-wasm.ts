@@ -1,30 +1,37 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const chunker = join(import.meta.dirname, '../src/repository/chunker');
-const source = join(chunker, 'assembly/rabin.ts');
-const target = join(chunker, 'generated/rabin.wasm');
-const options = ['-O3', '--converge', '--noAssert', '--runtime', 'stub'];
-/** Memory comes from outside and is shared by threads; up to 1 GiB in pages of 64 KiB. */
-const memory = ['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '16384'];
+const repository = join(import.meta.dirname, '../src/repository');
 
-/** Compiles the chunker (AssemblyScript) unless that has been done since its last change. */
-export function buildWasm(): void {
-  if (changedAt(target) >= Math.max(changedAt(source), changedAt(import.meta.filename))) return;
-  mkdirSync(join(chunker, 'generated'), { recursive: true });
-  const args = [
-    compiler(),
-    source,
-    '--outFile',
-    target,
-    ...options,
-    ...memory,
-    '--enable',
-    'threads,bulk-memory',
-  ];
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+/** Each lies in `assembly/<name>.ts` of its folder and becomes `generated/<name>.wasm` there. */
+const modules = [
+  {
+    folder: 'chunker',
+    name: 'rabin',
+    // Memory comes from outside and is shared by threads; up to 1 GiB in pages of 64 KiB.
+    memory: ['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '16384'],
+  },
+  { folder: 'format', name: 'poly1305', memory: ['--initialMemory', '1', '--maximumMemory', '1'] },
+];
+const options = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--enable', 'threads,bulk-memory'];
+
+/** Compiles what is written in AssemblyScript, unless that has been done since its last change. @returns the files */
+export function buildWasm(): string[] {
+  return modules.map(({ folder, name, memory }) => {
+    const source = join(repository, folder, `assembly/${name}.ts`);
+    const target = join(repository, folder, `generated/${name}.wasm`);
+    if (changedAt(target) < Math.max(changedAt(source), changedAt(import.meta.filename))) {
+      mkdirSync(dirname(target), { recursive: true });
+      compile([source, '--outFile', target, ...options, ...memory]);
+    }
+    return target;
+  });
+}
+
+function compile(args: string[]): void {
+  const { status } = spawnSync(process.execPath, [compiler(), ...args], { stdio: 'inherit' });
   if (status !== 0) throw new Error(`the AssemblyScript compiler ended with status ${status}`);
 }
 

@@ -1,4 +1,4 @@
-/** Builds what is generated and never committed: the WebAssembly of the chunker. Run by npm's `prepare`. */
+/** Builds what is generated and never committed: WebAssembly. Run by npm's `prepare`. */
 import { buildWasm } from './build-wasm.ts';
 
 buildWasm();

@@ -1,4 +1,4 @@
-/** The part of WebAssembly that the chunker uses; TypeScript ships these types only with the DOM. */
+/** The part of WebAssembly that we use; TypeScript ships these types only with the DOM. */
 declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number; maximum: number; shared: true });

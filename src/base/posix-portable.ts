@@ -97,7 +97,7 @@ export function portablePosix(system: { hasProc: boolean }): Posix {
       else setModeAt(pathOf(file), mode, system);
     },
     setTimes(file, atimeNs, mtimeNs) {
-      const [atime, mtime] = [Number(atimeNs) / 1e9, Number(mtimeNs) / 1e9];
+      const [atime, mtime] = [secondsOf(atimeNs), secondsOf(mtimeNs)];
       if (typeof file === 'number') fs.futimesSync(file, atime, mtime);
       else fs.lutimesSync(pathOf(file), atime, mtime);
     },
@@ -111,6 +111,11 @@ export function portablePosix(system: { hasProc: boolean }): Posix {
       return offset < end ? { start: offset, end } : undefined;
     },
   };
+}
+
+/** As text, because node:fs takes a negative number for "now" and a text for what it says. */
+function secondsOf(timeNs: bigint): string {
+  return String(Number(timeNs) / 1e9);
 }
 
 function nameOf(file: FileRef): Uint8Array | undefined {

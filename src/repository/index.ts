@@ -3,34 +3,25 @@ export type { StoredContent } from './backup/chunk-stream.ts';
 export type { FileContent } from './backup/content-reader.ts';
 export type { FileProblem, SnapshotWriter, WriteProgress } from './backup/snapshot-writer.ts';
 export type { StoredCounts } from './backup/write-session.ts';
-export {
-  streamAttributes,
-  type WriteSnapshotOptions,
-  type WrittenSnapshot,
-  writeSnapshot,
-} from './backup/write-snapshot.ts';
+export type { WriteSnapshotOptions, WrittenSnapshot } from './backup/write-snapshot.ts';
+export { streamAttributes, writeSnapshot } from './backup/write-snapshot.ts';
 export type { AffectedFile } from './check/affected.ts';
-export {
-  type CheckOptions,
-  type CheckProgress,
-  type CheckReport,
-  checkRepository,
-  type ReadDataChoice,
-} from './check/check-repository.ts';
+export type { CheckOptions, CheckProgress, CheckReport, ReadDataChoice } from './check/check-repository.ts';
+export { checkRepository } from './check/check-repository.ts';
 export type { Finding } from './check/finding.ts';
 export type { CompressionMode } from './crypto/blob-codec.ts';
 export { RepositoryError } from './errors.ts';
 export { type Executor, inlineExecutor, threadExecutor } from './executor/executor.ts';
 export type { BlobId, KeyId, PackId, SnapshotId } from './format/ids.ts';
+export { type ListedKey, listKeys } from './keys/keys.ts';
+export { type AddKeyOptions, addKey, changePassword, removeKey } from './keys/manage-keys.ts';
+export { describeLock, type StoredLock } from './lock/lock-file.ts';
 export { type LockOwner, surviveLockProbes, systemOwner } from './lock/owner.ts';
-export {
-  type InitOptions,
-  initRepository,
-  type OpenOptions,
-  openRepository,
-  Repository,
-} from './repository.ts';
+export { listLocks, removeAllLocks, removeStaleLocks } from './lock/unlock.ts';
+export type { InitOptions, OpenOptions } from './repository.ts';
+export { initRepository, openRepository, Repository } from './repository.ts';
 export { type FileSink, type RestoreFile, restoreFiles } from './restore/restore-files.ts';
+export { changeTags, type TagChange, type TaggedSnapshot } from './snapshot/change-tags.ts';
 export { findSnapshot, matchesFilter, type SnapshotFilter } from './snapshot/find-snapshot.ts';
 export { type SnapshotSummary, type StoredSnapshot, stableIdOf } from './snapshot/snapshot.ts';
 export type { TreeNode } from './snapshot/tree.ts';

@@ -4,13 +4,13 @@ import { openStorage, type Storage } from '#storage';
 import type { WriteContext } from './backup/write-session.ts';
 import { RepositoryError } from './errors.ts';
 import { type Executor, threadExecutor } from './executor/executor.ts';
-import type { BlobId, IndexId } from './format/ids.ts';
+import type { BlobId, IndexId, KeyId } from './format/ids.ts';
 import { randomMasterKey } from './format/sealed.ts';
 import { type LoadedIndex, loadIndex } from './index/load-index.ts';
 import type { RepositoryIndex } from './index/repository-index.ts';
 import { loadConfig, newConfig, type RepositoryConfig, saveConfig } from './keys/config.ts';
 import type { KdfParameters } from './keys/kdf.ts';
-import { addKey, type OpenedKey, openWithPassword } from './keys/keys.ts';
+import { type OpenedKey, openWithPassword, storeKey } from './keys/keys.ts';
 import { acquireLock, type RepositoryLock } from './lock/lock.ts';
 import { type LockOwner, systemOwner } from './lock/owner.ts';
 import { BlobReader } from './read/blob-reader.ts';
@@ -57,13 +57,13 @@ export interface LockRequest {
 export class Repository {
   readonly storage: Storage;
   readonly config: RepositoryConfig;
-  readonly key: OpenedKey;
   readonly unpacked: UnpackedFiles;
   readonly clock: Clock;
   readonly random: Random;
   readonly executor: Executor;
   readonly owner: LockOwner;
   readonly #options: OpenOptions;
+  #key: OpenedKey;
   #index: Promise<RepositoryIndex> | undefined;
   /** The index files that `#index` was made of, our own new ones included. */
   #indexFiles = new Set<IndexId>();
@@ -75,7 +75,7 @@ export class Repository {
     this.#options = options;
     this.storage = parts.storage;
     this.config = parts.config;
-    this.key = parts.key;
+    this.#key = parts.key;
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? systemRandom;
     this.executor = options.executor ?? threadExecutor();
@@ -91,6 +91,15 @@ export class Repository {
   /** Names the repository wherever it is moved. */
   get id(): string {
     return this.config.id;
+  }
+
+  get key(): OpenedKey {
+    return this.#key;
+  }
+
+  /** Says that from now on another key file is the one in use; the master key is the same. */
+  useKeyFile(id: KeyId): void {
+    this.#key = { ...this.#key, id };
   }
 
   /** All snapshots, oldest first. */
@@ -265,7 +274,7 @@ export async function initRepository(options: InitOptions): Promise<Repository> 
     const owner = options.owner ?? systemOwner();
     const key = randomMasterKey(random);
     const config = newConfig(random, options.chunkerPolynomial);
-    const id = await addKey(storage, key, {
+    const id = await storeKey(storage, key, {
       password: options.password,
       username: owner.username,
       hostname: owner.hostname,

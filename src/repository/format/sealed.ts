@@ -65,6 +65,11 @@ export function isUsable(key: MasterKey): boolean {
   return !isZero(key.encrypt) && !isZero(key.macK) && !isZero(key.macR);
 }
 
+export function isSameKey(a: MasterKey, b: MasterKey): boolean {
+  const bytesOf = ({ encrypt, macK, macR }: MasterKey) => Buffer.concat([encrypt, macK, macR]);
+  return timingSafeEqual(bytesOf(a), bytesOf(b));
+}
+
 function macOf(key: MasterKey, iv: Uint8Array, ciphertext: Uint8Array): Uint8Array {
   const oneTimeKey = new Uint8Array(32);
   oneTimeKey.set(key.macR, 0);

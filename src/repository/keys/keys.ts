@@ -1,9 +1,10 @@
+import assert from 'node:assert/strict';
 import type { Clock, Random } from '#base';
 import type { ReadOptions, Storage } from '#storage';
 import { RepositoryError } from '../errors.ts';
 import type { KeyId } from '../format/ids.ts';
-import { configName, nameOf } from '../format/names.ts';
-import type { MasterKey } from '../format/sealed.ts';
+import { configName } from '../format/names.ts';
+import { isSameKey, type MasterKey } from '../format/sealed.ts';
 import { listStored, loadStored, saveStored } from '../unpacked-raw.ts';
 import { calibrateKdf, type KdfParameters } from './kdf.ts';
 import { createKeyFile, type KeyFile, openKeyFile, parseKeyFile } from './key-file.ts';
@@ -58,14 +59,15 @@ export async function openWithPassword(
   throw notOpened(storage, { count: ids.length, damaged });
 }
 
-/** Stores the master key under one more password. */
-export async function addKey(storage: Storage, masterKey: MasterKey, newKey: NewKey): Promise<KeyId> {
+/** Stores the master key under one more password. What was stored is read back and opened before this resolves. */
+export async function storeKey(storage: Storage, masterKey: MasterKey, newKey: NewKey): Promise<KeyId> {
   const { password, username, hostname, clock, random } = newKey;
   const label = { createdAtMs: clock.nowMs(), username, hostname };
   const kdf = newKey.kdf ?? (await calibrateKdf(clock));
   const bytes = await createKeyFile(masterKey, password, { label, kdf, random });
   const id = await saveStored(storage, 'keys', bytes);
-  await loadStored(storage, 'keys', id);
+  const opened = await openKeyFile(parseKeyFile(await loadStored(storage, 'keys', id)), password);
+  assert(opened && isSameKey(opened, masterKey), 'a new key file opens to the master key');
   return id;
 }
 
@@ -77,30 +79,6 @@ export async function listKeys(storage: Storage, options?: ReadOptions): Promise
   return keys.sort((a, b) => (a.file?.createdAtMs ?? 0) - (b.file?.createdAtMs ?? 0));
 }
 
-/**
- * Deletes a key file: its password opens the repository no more. Who has the master key already keeps it.
- * @throws RepositoryError 'repository.key' for the key in use, so that no repository is left without one
- */
-export async function removeKey(storage: Storage, id: KeyId, inUse: KeyId): Promise<void> {
-  if (id === inUse) {
-    throw new RepositoryError('repository.key', `key ${id.slice(0, 8)} is the one in use`, {
-      hint: 'Open the repository with another password to remove this one, or change the password.',
-    });
-  }
-  await storage.delete(nameOf('keys', id));
-}
-
-/** Replaces the password of the key in use: first the new one is stored, then the old one deleted. */
-export async function changePassword(
-  storage: Storage,
-  opened: OpenedKey,
-  newKey: NewKey,
-): Promise<OpenedKey> {
-  const id = await addKey(storage, opened.key, newKey);
-  if (id !== opened.id) await removeKey(storage, opened.id, id);
-  return { id, key: opened.key };
-}
-
 async function keyIds(storage: Storage, options?: ReadOptions): Promise<KeyId[]> {
   const ids: KeyId[] = [];
   for await (const { id } of listStored(storage, 'keys', options)) ids.push(id);
@@ -108,7 +86,11 @@ async function keyIds(storage: Storage, options?: ReadOptions): Promise<KeyId[]>
 }
 
 /** Undefined for a damaged key file: another one may still open. */
-async function loadKey(storage: Storage, id: KeyId, options?: ReadOptions): Promise<KeyFile | undefined> {
+export async function loadKey(
+  storage: Storage,
+  id: KeyId,
+  options?: ReadOptions,
+): Promise<KeyFile | undefined> {
   try {
     return parseKeyFile(await loadStored(storage, 'keys', id, options));
   } catch (error) {

@@ -127,9 +127,9 @@ test('passes over empty lock files and tries an unreadable one again', async () 
 test('refreshes every five minutes, the new file before the old one goes', async () => {
   const w = world();
   const held = await w.lock('one', { exclusive: true });
-  const [first] = await listLocks(w.files);
+  const [first] = await listLocks({ unpacked: w.files });
   await w.clock.advance(5 * minuteMs + 2000);
-  const after = await listLocks(w.files);
+  const after = await listLocks({ unpacked: w.files });
   assert.equal(after.length, 1);
   assert.notEqual(after[0]!.id, first!.id);
   assert.ok(after[0]!.timeMs >= first!.timeMs + 5 * minuteMs);
@@ -169,7 +169,7 @@ test('is saved by the last refresh when its file is still there', async () => {
   await w.clock.advance(2000);
   assert.ok(!held.signal.aborted);
   assert.deepEqual(frozen, ['frozen', 'thawed']);
-  const [lock] = await listLocks(w.files);
+  const [lock] = await listLocks({ unpacked: w.files });
   assert.ok(w.clock.nowMs() - lock!.timeMs < minuteMs);
   assert.equal(lockCount(w), 1);
   await held.release();
@@ -179,7 +179,7 @@ test('is lost when somebody removed its file while it was stale', async () => {
   for (const removedAfterMs of [0, 1100]) {
     const w = world();
     const held = await w.lock('one');
-    const [stale] = await listLocks(w.files);
+    const [stale] = await listLocks({ unpacked: w.files });
     w.clock.jump(60 * minuteMs);
     await w.clock.advance(removedAfterMs);
     w.storage.files.delete(`locks/${stale!.id}`);
@@ -205,7 +205,7 @@ test('keeps its time right when the wall clock is set back', async () => {
   const held = await w.lock('one');
   w.clock.jump(-60 * minuteMs);
   await w.clock.advance(6 * minuteMs);
-  const [lock] = await listLocks(w.files);
+  const [lock] = await listLocks({ unpacked: w.files });
   assert.ok(w.clock.nowMs() - lock!.timeMs <= 2 * minuteMs);
   await held.release();
 });
@@ -239,10 +239,10 @@ test('unlock removes what is older than 30 minutes, or of a dead process of this
   const dead = await save(owner('here', { pid: 666 }), 0);
   const old = await save(owner('there'), 31 * minuteMs);
   w.storage.files.set(`locks/${'1'.repeat(64)}`, Buffer.from('damaged'));
-  const removed = await removeStaleLocks(w.files, observer);
+  const removed = await removeStaleLocks({ unpacked: w.files, ...observer });
   assert.deepEqual(new Set(removed.map(({ id }) => id)), new Set([dead, old]));
-  const left = (await listLocks(w.files)).map(({ id }) => id);
+  const left = (await listLocks({ unpacked: w.files })).map(({ id }) => id);
   assert.deepEqual(new Set(left), new Set([alive, deadElsewhere]));
-  assert.equal(await removeAllLocks(w.files), 3);
+  assert.equal(await removeAllLocks({ unpacked: w.files }), 3);
   assert.equal(lockCount(w), 0);
 });

@@ -62,17 +62,22 @@ export function randomPolynomial(random: Random): Polynomial {
 
 /**
  * Tables for sliding a 64-byte window (restic/chunker): entry b of the first 256 takes the leaving byte b out,
- * entry b of the second 256 reduces a digest whose bits from 53 up are b.
+ * entry b of the second 256 reduces a digest whose bits from 53 up are b. Both are linear: the entry of a byte is
+ * the sum of the entries of its bits.
  */
 export function chunkerTables(p: Polynomial): BigUint64Array {
   const windowBytes = 64;
   const tables = new BigUint64Array(512);
-  for (let byte = 0; byte < 256; byte++) {
-    let out = modulo(BigInt(byte), p);
+  for (let bit = 1; bit < 256; bit *= 2) {
+    let out = modulo(BigInt(bit), p);
     for (let i = 1; i < windowBytes; i++) out = modulo(out << 8n, p);
-    const top = BigInt(byte) << BigInt(degreeOf(p));
-    tables[byte] = out;
-    tables[256 + byte] = modulo(top, p) | top;
+    const top = BigInt(bit) << BigInt(degreeOf(p));
+    tables[bit] = out;
+    tables[256 + bit] = modulo(top, p) | top;
+    for (let lower = 1; lower < bit; lower++) {
+      tables[bit + lower] = out ^ tables[lower]!;
+      tables[256 + bit + lower] = tables[256 + bit]! ^ tables[256 + lower]!;
+    }
   }
   return tables;
 }

@@ -60,6 +60,8 @@ export interface BlobCodec {
   verify(offset: number, length: number, uncompressedLength: number, id: number): boolean;
   /** A running hash; a codec has few of them, one for each open pack. */
   createPackHash(): PackHash;
+  /** Frees what it holds outside the shared memory; it is not used afterwards. */
+  close(): void;
 }
 
 /** Scratch memory that a codec needs for itself. */

@@ -40,6 +40,23 @@ const zstdResetSession = 1;
 /** zstd's errors are the last numbers below 2^64. */
 const zstdErrorFrom = 2n ** 64n - 200n;
 
+/** Memory that the garbage collector does not see. */
+interface Contexts {
+  f: NativeFunctions;
+  ciphers: bigint[];
+  compressor: bigint;
+  decompressor: bigint;
+}
+
+/** For codecs that nobody closes. */
+const forgotten = new FinalizationRegistry<Contexts>(freeContexts);
+
+function freeContexts({ f, ciphers, compressor, decompressor }: Contexts): void {
+  for (const cipher of ciphers) f.EVP_CIPHER_CTX_free(cipher);
+  f.ZSTD_freeCCtx(compressor);
+  f.ZSTD_freeDCtx(decompressor);
+}
+
 /** The work on blobs through OpenSSL and libzstd in the node binary: no garbage, contexts kept. */
 export class NativeCodec implements BlobCodec {
   readonly kind = 'native';
@@ -55,6 +72,7 @@ export class NativeCodec implements BlobCodec {
   readonly #ecb: bigint;
   readonly #compressor: bigint;
   readonly #decompressor: bigint;
+  #contexts: Contexts | undefined;
   #packHashes = 0;
 
   constructor(options: CodecOptions, library: NativeLibrary) {
@@ -78,7 +96,21 @@ export class NativeCodec implements BlobCodec {
     this.#compressor = f.ZSTD_createCCtx();
     this.#decompressor = f.ZSTD_createDCtx();
     assert(this.#compressor !== 0n && this.#decompressor !== 0n, 'zstd has no memory');
+    this.#contexts = {
+      f,
+      ciphers: [this.#ctr, this.#ecb],
+      compressor: this.#compressor,
+      decompressor: this.#decompressor,
+    };
+    forgotten.register(this, this.#contexts, this);
     if (options.compression !== 'off') this.#setCompression(zstdLevels[options.compression]);
+  }
+
+  close(): void {
+    if (!this.#contexts) return;
+    forgotten.unregister(this);
+    freeContexts(this.#contexts);
+    this.#contexts = undefined;
   }
 
   #setCompression(level: number): void {

@@ -7,6 +7,7 @@ const signatures = {
   SHA256_Update: { arguments: [address, address, 'uint64'], return: 'int32' },
   SHA256_Final: { arguments: [address, address], return: 'int32' },
   EVP_CIPHER_CTX_new: { arguments: [], return: address },
+  EVP_CIPHER_CTX_free: { arguments: [address], return: 'void' },
   EVP_CIPHER_CTX_set_padding: { arguments: [address, 'int32'], return: 'int32' },
   EVP_aes_256_ctr: { arguments: [], return: address },
   EVP_aes_128_ecb: { arguments: [], return: address },
@@ -17,9 +18,11 @@ const signatures = {
   Poly1305_Update: { arguments: [address, address, 'uint64'], return: 'void' },
   Poly1305_Final: { arguments: [address, address], return: 'void' },
   ZSTD_createCCtx: { arguments: [], return: address },
+  ZSTD_freeCCtx: { arguments: [address], return: 'uint64' },
   ZSTD_CCtx_setParameter: { arguments: [address, 'int32', 'int32'], return: 'uint64' },
   ZSTD_compress2: { arguments: [address, address, 'uint64', address, 'uint64'], return: 'uint64' },
   ZSTD_createDCtx: { arguments: [], return: address },
+  ZSTD_freeDCtx: { arguments: [address], return: 'uint64' },
   ZSTD_decompressDCtx: { arguments: [address, address, 'uint64', address, 'uint64'], return: 'uint64' },
   ZSTD_DCtx_reset: { arguments: [address, 'int32'], return: 'uint64' },
   ZSTD_decompressStream: { arguments: [address, address, address], return: 'uint64' },
@@ -34,6 +37,7 @@ export interface NativeFunctions {
   SHA256_Update(context: Address, data: Address, length: bigint): number;
   SHA256_Final(out: Address, context: Address): number;
   EVP_CIPHER_CTX_new(): Address;
+  EVP_CIPHER_CTX_free(context: Address): void;
   EVP_CIPHER_CTX_set_padding(context: Address, padding: number): number;
   EVP_aes_256_ctr(): Address;
   EVP_aes_128_ecb(): Address;
@@ -50,9 +54,11 @@ export interface NativeFunctions {
   Poly1305_Update(context: Address, data: Address, length: bigint): void;
   Poly1305_Final(context: Address, out: Address): void;
   ZSTD_createCCtx(): Address;
+  ZSTD_freeCCtx(context: Address): bigint;
   ZSTD_CCtx_setParameter(context: Address, parameter: number, value: number): bigint;
   ZSTD_compress2(context: Address, out: Address, capacity: bigint, data: Address, length: bigint): bigint;
   ZSTD_createDCtx(): Address;
+  ZSTD_freeDCtx(context: Address): bigint;
   ZSTD_decompressDCtx(
     context: Address,
     out: Address,

@@ -71,6 +71,8 @@ export class PortableCodec implements BlobCodec {
     };
   }
 
+  close(): void {}
+
   #compress(plain: Uint8Array): Buffer {
     return zstdCompressSync(plain, {
       chunkSize: Math.max(64, plain.length + (plain.length >> 7) + 128),

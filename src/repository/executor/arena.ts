@@ -50,8 +50,8 @@ function packBodyMax(options: ArenaOptions): number {
   return options.packSizeTarget + sealedSizeMax(chunkSizeMax);
 }
 
-export function createArenaMemory(layout: ArenaLayout): WebAssembly.Memory {
-  const pages = Math.ceil(layout.totalBytes / pageBytes);
+export function createArenaMemory(sizeBytes: number): WebAssembly.Memory {
+  const pages = Math.ceil(sizeBytes / pageBytes);
   return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
 }
 

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { type Random, systemRandom } from '#base';
 import { BlobTable, type BlobType, type TableSegment } from '../index/blob-table.ts';
 import type { FinishedPack } from '../pack/pack-builder.ts';
-import type { ArenaLayout } from './arena.ts';
+import { type ArenaLayout, createArenaMemory } from './arena.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { Lane, type LaneOptions, type LaneResults, type LaneTask } from './lane.ts';
 
@@ -29,6 +29,10 @@ export interface Executor {
   readonly lanes: number;
   /** Tasks that a lane may hold at once; more than one hides the way of a message. */
   readonly tasksPerLane: number;
+  /** The memory of one session; what lies in it at first may be anything. */
+  takeMemory(sizeBytes: number): WebAssembly.Memory;
+  /** The session has ended and its lanes are closed. */
+  returnMemory(memory: WebAssembly.Memory): void;
   openLane(setup: LaneSetup): LaneHandle;
 }
 
@@ -38,14 +42,25 @@ const lanesMax = 8;
 export function threadExecutor(
   lanes: number = Math.max(2, Math.min(lanesMax, availableParallelism())),
 ): Executor {
-  return { lanes, tasksPerLane: 2, openLane: (setup) => new ThreadLane(setup) };
+  return {
+    lanes,
+    tasksPerLane: 2,
+    takeMemory: createArenaMemory,
+    returnMemory: () => {},
+    openLane: (setup) => new ThreadLane(setup),
+  };
 }
 
-/** Everything on the calling thread, with the randomness that is given. */
+/**
+ * Everything on the calling thread, with the randomness that is given. Memory is used again: a simulation opens
+ * thousands of sessions.
+ */
 export function inlineExecutor(random: Random = systemRandom): Executor {
   return {
     lanes: 1,
     tasksPerLane: 1,
+    takeMemory: takeIdleMemory,
+    returnMemory: (memory) => idleMemories.push(memory),
     openLane: (setup) => {
       const table = BlobTable.attach(setup.table.segments);
       const lane = new Lane({
@@ -64,10 +79,18 @@ export function inlineExecutor(random: Random = systemRandom): Executor {
       return {
         run: async (task) => lane.run(task),
         attachSegment: (segment) => table.attachSegment(segment),
-        close: async () => {},
+        close: async () => lane.close(),
       };
     },
   };
+}
+
+/** Of inline executors that have ended a session. */
+const idleMemories: WebAssembly.Memory[] = [];
+
+function takeIdleMemory(sizeBytes: number): WebAssembly.Memory {
+  const found = idleMemories.findIndex(({ buffer }) => buffer.byteLength >= sizeBytes);
+  return found < 0 ? createArenaMemory(sizeBytes) : idleMemories.splice(found, 1)[0]!;
 }
 
 /** Young generation of a lane's heap: it makes hardly any garbage, and its default size is memory for nothing. */
@@ -75,6 +98,7 @@ const laneYoungMiB = 2;
 
 class ThreadLane implements LaneHandle {
   readonly #worker: Worker;
+  readonly #exit: Promise<void>;
   readonly #waiting: { resolve(result: never): void; reject(error: unknown): void }[] = [];
   #failure: unknown;
   #closed = false;
@@ -101,8 +125,11 @@ class ThreadLane implements LaneHandle {
       },
     );
     this.#worker.on('error', (error) => this.#fail(error));
-    this.#worker.on('exit', (code) => {
-      if (!this.#closed) this.#fail(new Error(`a worker thread ended with code ${code}`));
+    this.#exit = new Promise((resolve) => {
+      this.#worker.on('exit', (code) => {
+        if (!this.#closed) this.#fail(new Error(`a worker thread ended with code ${code}`));
+        resolve();
+      });
     });
   }
 
@@ -118,9 +145,11 @@ class ThreadLane implements LaneHandle {
     this.#worker.postMessage({ segment });
   }
 
+  /** Lets the lane end by itself: a thread that is terminated does not free its codec. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#worker.terminate();
+    this.#worker.postMessage({ close: true });
+    await this.#exit;
   }
 
   #fail(error: unknown): void {

@@ -1,6 +1,6 @@
 import type { BlobTable, BlobType } from '../index/blob-table.ts';
 import type { FinishedPack } from '../pack/pack-builder.ts';
-import { type ArenaLayout, createArenaMemory, planArena } from './arena.ts';
+import { type ArenaLayout, planArena } from './arena.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { Executor, LaneHandle } from './executor.ts';
 import type { LaneOptions, LaneResults, LaneTask } from './lane.ts';
@@ -42,6 +42,7 @@ export class LanePool {
   readonly #queue: Job[] = [];
   #blobsUnderWay = 0;
   #failure: unknown;
+  #isClosed = false;
 
   constructor(options: LanePoolOptions) {
     const { executor } = options;
@@ -52,7 +53,7 @@ export class LanePool {
       packBuffers: 2 * executor.lanes + Math.max(1, options.uploads),
       slots: executor.lanes + options.extraSlots,
     });
-    this.memory = createArenaMemory(this.layout);
+    this.memory = executor.takeMemory(this.layout.totalBytes);
     this.bytes = new Uint8Array(this.memory.buffer);
     this.slots = new SlotPool(this.layout.slots);
     this.#buffers = new BufferPool(this.layout.packBuffers);
@@ -93,6 +94,10 @@ export class LanePool {
   async close(): Promise<void> {
     this.fail(new Error('the lanes were closed'));
     await Promise.all(this.#lanes.splice(0).map((lane) => lane.handle.close()));
+    const isIdle = this.slots.isIdle && this.#buffers.freeCount === this.layout.packBuffers;
+    // After a failure a late read may still write into the memory.
+    if (isIdle && !this.#isClosed) this.#options.executor.returnMemory(this.memory);
+    this.#isClosed = true;
   }
 
   #pump(): void {

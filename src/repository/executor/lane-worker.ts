@@ -15,7 +15,7 @@ export interface LaneWorkerData {
   buffers: SharedArrayBuffer;
 }
 
-export type ToLane = { task: LaneTask } | { segment: TableSegment };
+export type ToLane = { task: LaneTask } | { segment: TableSegment } | { close: true };
 
 const port = parentPort!;
 const data = workerData as LaneWorkerData;
@@ -34,6 +34,11 @@ const lane = new Lane({
 port.on('message', (message: ToLane) => {
   if ('segment' in message) {
     table.attachSegment(message.segment);
+    return;
+  }
+  if ('close' in message) {
+    lane.close();
+    port.close();
     return;
   }
   try {

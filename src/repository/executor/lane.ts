@@ -136,6 +136,11 @@ export class Lane {
     }
   }
 
+  /** No task may follow. */
+  close(): void {
+    this.#codec.close();
+  }
+
   #store(task: StoreTask): Uint8Array {
     const { spans } = task;
     const ids = new Uint8Array((spans.length / 2) * 32);

@@ -15,6 +15,10 @@ export class SlotPool {
     this.#holders = new Array<number>(slots).fill(0);
   }
 
+  get isIdle(): boolean {
+    return this.#holders.every((count) => count === 0);
+  }
+
   /** Waits for a free slot; the caller holds it. */
   acquire(): Promise<number> {
     const slot = this.#holders.indexOf(0);

@@ -1,6 +1,5 @@
 import { collect, systemRandom } from '#base';
 import type { Storage } from '#storage';
-import { chunkSizeMax } from '../chunker/chunker.ts';
 import { type BlobCodec, codecScratchBytes, sealedSizeMax } from '../crypto/blob-codec.ts';
 import { createBlobCodec } from '../crypto/create-codec.ts';
 import { RepositoryError } from '../errors.ts';
@@ -14,7 +13,8 @@ import type { RepositoryIndex } from '../index/repository-index.ts';
 const windowBytes = 512 * 1024;
 const windowsKept = 8;
 
-const plainBytesMin = 2 * chunkSizeMax;
+/** Most readers see trees only; the memory doubles when a blob needs more. */
+const plainBytesMin = 256 * 1024;
 
 interface Window {
   pack: number;
@@ -136,7 +136,7 @@ export class BlobReader {
   /** A blob of another program may be larger than any chunk of ours; a tree of a huge folder certainly is. */
   #ensureMemory(plainBytes: number): void {
     if (plainBytes <= this.#plainBytes) return;
-    this.#plainBytes = Math.max(plainBytesMin, plainBytes);
+    this.#plainBytes = Math.max(plainBytesMin, 2 ** Math.ceil(Math.log2(plainBytes)));
     this.#memory = new SharedArrayBuffer(
       codecScratchBytes + 64 + sealedSizeMax(this.#plainBytes) + this.#plainBytes,
     );

@@ -34,12 +34,16 @@ export interface IndexFile {
 
 /** The JSON of an index file (restic design.rst, Indexing; rustic_core's IndexFile). */
 export function encodeIndex(index: IndexFile): Uint8Array {
-  const marked = index.packsToDelete ?? [];
-  const toDelete = marked.length === 0 ? '' : `,"packs_to_delete":[${marked.map(encodePack).join(',')}]`;
-  return Buffer.from(`{"packs":[${index.packs.map(encodePack).join(',')}]${toDelete}}\n`);
+  return joinIndex(index.packs.map(encodePack), (index.packsToDelete ?? []).map(encodePack));
 }
 
-function encodePack(pack: IndexPack): string {
+/** The JSON of an index file from that of its packs. */
+export function joinIndex(packs: readonly string[], packsToDelete: readonly string[]): Uint8Array {
+  const toDelete = packsToDelete.length === 0 ? '' : `,"packs_to_delete":[${packsToDelete.join(',')}]`;
+  return Buffer.from(`{"packs":[${packs.join(',')}]${toDelete}}\n`);
+}
+
+export function encodePack(pack: IndexPack): string {
   let json = `{"id":"${pack.id}","blobs":[${pack.blobs.map(encodeBlob).join(',')}]`;
   if (pack.timeMs !== undefined)
     json += `,"time":"${formatGoTime(BigInt(Math.floor(pack.timeMs)) * 1_000_000n)}"`;

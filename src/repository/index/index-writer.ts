@@ -6,7 +6,7 @@ import type { UnpackedFiles } from '../unpacked.ts';
 import { encodeIndex, type IndexPack } from './index-file.ts';
 
 /** Restic closes an index file at these limits, so that an interrupted backup loses little. */
-const blobCountMax = 50_000;
+export const indexBlobCountMax = 50_000;
 const ageMaxMs = 10 * 60_000;
 
 /** Collects the contents of durable packs and writes index files about them. */
@@ -35,7 +35,7 @@ export class IndexWriter {
     });
     this.#blobCount += pack.entries.length;
     const age = this.#clock.monotonicMs() - this.#begunMs;
-    if (this.#blobCount >= blobCountMax || age >= ageMaxMs) this.#save();
+    if (this.#blobCount >= indexBlobCountMax || age >= ageMaxMs) this.#save();
   }
 
   /** Writes what is collected and waits for every index file so far. */

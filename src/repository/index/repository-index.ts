@@ -31,6 +31,8 @@ export class RepositoryIndex {
   readonly #markedBlobs = new Map<string, BlobLocation>();
   /** End of the last blob of each pack, by number. */
   #packEnds = new Float64Array(packsMin);
+  /** How often each pack is listed as one to be used, by number: marked packs 0, others once, seldom more. */
+  #mentions = new Uint8Array(packsMin);
 
   /** @param blobCount how many blobs are expected */
   constructor(blobCount: number) {
@@ -54,12 +56,32 @@ export class RepositoryIndex {
     return this.#packEnds[pack] ?? 0;
   }
 
+  /** Gives a pack its number; a pack that stands in several index files keeps the first. */
   addPack(id: PackId): number {
+    const pack = this.#numberOf(id);
+    this.#mentions[pack] = Math.min(this.#mentions[pack]! + 1, 2);
+    return pack;
+  }
+
+  /** Whether the pack is to be used: in an index file, and not only marked for deletion. */
+  isLive(pack: number): boolean {
+    return this.#mentions[pack]! > 0;
+  }
+
+  /** Whether several index files list the pack, as after a prune that was interrupted. */
+  isRepeated(pack: number): boolean {
+    return this.#mentions[pack]! > 1;
+  }
+
+  #numberOf(id: PackId): number {
     const pack = this.packs.add(id);
     if (pack >= this.#packEnds.length) {
-      const larger = new Float64Array(this.#packEnds.length * 2);
-      larger.set(this.#packEnds);
-      this.#packEnds = larger;
+      const ends = new Float64Array(this.#packEnds.length * 2);
+      ends.set(this.#packEnds);
+      this.#packEnds = ends;
+      const mentions = new Uint8Array(ends.length);
+      mentions.set(this.#mentions);
+      this.#mentions = mentions;
     }
     return pack;
   }
@@ -74,10 +96,12 @@ export class RepositoryIndex {
     uncompressedLength: number,
   ): void {
     if (this.table.room === 0) this.table.addSegment(this.table.size);
-    if (!this.table.add(type, id, pack, offset, length, uncompressedLength)) {
+    const isNew = this.table.add(type, id, pack, offset, length, uncompressedLength);
+    if (!isNew && !isAt(this.table.get(type, id), pack, offset)) {
       const key = `${type} ${hexOfWords(id)}`;
       const copies = this.#copies.get(key) ?? [];
-      copies.push({ pack, offset, length, uncompressedLength });
+      if (!copies.some((copy) => isAt(copy, pack, offset)))
+        copies.push({ pack, offset, length, uncompressedLength });
       this.#copies.set(key, copies);
     }
     this.#packEnds[pack] = Math.max(this.#packEnds[pack]!, offset + length);
@@ -89,7 +113,7 @@ export class RepositoryIndex {
 
   addMarkedPack(marked: MarkedPack): void {
     this.#markedPacks.push(marked);
-    const pack = this.addPack(marked.id);
+    const pack = this.#numberOf(marked.id);
     for (const { type, id, offset, length, uncompressedLength } of marked.blobs) {
       this.#markedBlobs.set(`${type} ${id}`, { pack, offset, length, uncompressedLength });
       this.#packEnds[pack] = Math.max(this.#packEnds[pack]!, offset + length);
@@ -121,4 +145,9 @@ export class RepositoryIndex {
     for (const copies of this.#copies.values()) count += copies.length;
     return count;
   }
+}
+
+/** Whether two entries are about one copy: a pack may stand in two index files. */
+function isAt(place: BlobLocation | undefined, pack: number, offset: number): boolean {
+  return place?.pack === pack && place.offset === offset;
 }

@@ -2,7 +2,7 @@ import { constants, readSync } from 'node:fs';
 import type { FileAttributes, Posix } from '#base';
 import { SourceError } from '../errors.ts';
 import { IgnoreFile } from './gitignore.ts';
-import { type ByteText, fromByteText, toByteText, toPatternText } from './names.ts';
+import { type ByteText, fromByteText, toByteText, toLowerText, toPatternText } from './names.ts';
 import { PathPatterns } from './path-pattern.ts';
 
 /** What is left out of a files source. A folder that is left out is never entered. */
@@ -49,9 +49,7 @@ export class ExcludeRules {
   constructor(posix: Posix, options: ExcludeOptions) {
     this.#posix = posix;
     this.#patterns = new PathPatterns(options.excludes ?? []);
-    this.#patternsIgnoringCase = new PathPatterns(
-      (options.excludesIgnoringCase ?? []).map((pattern) => pattern.toLowerCase()),
-    );
+    this.#patternsIgnoringCase = new PathPatterns((options.excludesIgnoringCase ?? []).map(toLowerText));
     this.#sizeMax = options.excludeLargerThanBytes ?? Number.POSITIVE_INFINITY;
     const tags = [...(options.excludeIfPresent ?? []), ...(options.excludeCaches ? [cacheTag] : [])];
     this.#tags = tags.map(parseTag);
@@ -62,7 +60,7 @@ export class ExcludeRules {
   enter(name: ByteText): void {
     this.#names.push(name);
     if (!this.#patterns.isEmpty) this.#texts.push(toPatternText(name));
-    if (!this.#patternsIgnoringCase.isEmpty) this.#lowerTexts.push(toPatternText(name).toLowerCase());
+    if (!this.#patternsIgnoringCase.isEmpty) this.#lowerTexts.push(toLowerText(toPatternText(name)));
   }
 
   /** Back to the folder above. */

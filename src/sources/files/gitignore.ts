@@ -23,7 +23,7 @@ export class IgnoreFile {
 
   constructor(content: ByteText) {
     // A byte order mark, as bytes.
-    const lines = content.replace(/^\xef\xbb\xbf/, '').split(/\r?\n/);
+    const lines = content.replace(/^\xef\xbb\xbf/, '').split(/\r?(?:\n|$)/);
     this.#rules = lines.map(parseRule).filter((rule) => rule !== undefined);
   }
 
@@ -43,7 +43,7 @@ export class IgnoreFile {
 
 function parseRule(line: ByteText): Rule | undefined {
   // Blanks at the end count only when escaped.
-  let text = line.replace(/(?<!\\) +$/, '');
+  let text = line.replace(/^((?:\\.|[^\\])*?) +$/, '$1');
   if (text === '' || text.startsWith('#')) return undefined;
   const isNegated = text.startsWith('!');
   if (isNegated) text = text.slice(1);

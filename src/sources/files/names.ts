@@ -30,6 +30,23 @@ export function toPatternText(name: ByteText): string {
   return notAscii.test(name) ? patternTextOf(fromByteText(name)) : name;
 }
 
+/**
+ * Each character by itself in lower case, so that a pattern and a name become the same whatever stands beside it:
+ * JavaScript alone makes two different letters of Σ, and two characters of İ.
+ */
+export function toLowerText(text: string): string {
+  return notAsciiText.test(text)
+    ? text.replace(/./gsu, (one) => firstOf(one.toLowerCase()))
+    : text.toLowerCase();
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant
+const notAsciiText = /[^\x00-\x7f]/;
+
+function firstOf(text: string): string {
+  return String.fromCodePoint(text.codePointAt(0)!);
+}
+
 /** For people: bytes that are not UTF-8, and control characters, as `\xNN`. */
 export function toPrintable(path: ByteText): string {
   return printableOf(fromByteText(path));

@@ -54,20 +54,38 @@ function parsePattern(text: string): PathPattern {
 }
 
 function matchesPath({ isAbsolute, parts }: PathPattern, names: readonly string[]): boolean {
-  if (isAbsolute) return matchesFrom(parts, 0, names, 0);
+  const anyFoldersMax = names.length - parts.length + (isAbsolute ? 1 : 2);
+  if (isAbsolute) return matchesFrom(parts, { part: 0, names, at: 0, anyFoldersMax });
   // From the end, where a match is likelier: upper folders were compared when they were entered.
   for (let start = names.length - 1; start >= 0; start--)
-    if (matchesFrom(parts, 0, names, start)) return true;
+    if (matchesFrom(parts, { part: 0, names, at: start, anyFoldersMax })) return true;
   return false;
 }
 
+interface Position {
+  part: number;
+  names: readonly string[];
+  at: number;
+  /**
+   * How many folders the next `**` may stand for. restic counts every further `**` as a name there, so that the
+   * first of two takes one less than it could; what restic saves for that reason, we save too.
+   */
+  anyFoldersMax: number;
+}
+
 /** Whether the parts from `part` on match the names from `at` on; names may be left over. */
-function matchesFrom(parts: readonly Part[], part: number, names: readonly string[], at: number): boolean {
+function matchesFrom(parts: readonly Part[], { part, names, at, anyFoldersMax }: Position): boolean {
   const wanted = parts[part];
   if (wanted === undefined) return true;
   if (wanted !== anyFolders)
-    return at < names.length && wanted(names[at]!) && matchesFrom(parts, part + 1, names, at + 1);
-  for (let next = at; next <= names.length; next++)
-    if (matchesFrom(parts, part + 1, names, next)) return true;
+    return (
+      at < names.length &&
+      wanted(names[at]!) &&
+      matchesFrom(parts, { part: part + 1, names, at: at + 1, anyFoldersMax })
+    );
+  for (let count = 0; count <= Math.min(anyFoldersMax, names.length - at); count++) {
+    const next = { part: part + 1, names, at: at + count, anyFoldersMax: anyFoldersMax - count + 1 };
+    if (matchesFrom(parts, next)) return true;
+  }
   return false;
 }

@@ -8,6 +8,7 @@ import { nameOf } from '../format/names.ts';
 import type { MasterKey } from '../format/sealed.ts';
 import { type BlobLocation, type BlobType, idWordsOfHex } from '../index/blob-table.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
+import { isLoss } from '../loss.ts';
 
 /** Trees of neighbouring folders lie side by side in a pack, so more than one is read at a time. */
 const windowBytes = 512 * 1024;
@@ -44,7 +45,7 @@ export class BlobReader {
 
   /**
    * @throws RepositoryError 'repository.incomplete' when no index file knows the blob, 'repository.damaged' when
-   * no copy of it opens to the right bytes
+   * no copy of it opens to the right bytes; StorageError when that cannot be told
    */
   async read(type: BlobType, id: BlobId, signal?: AbortSignal): Promise<Uint8Array> {
     const places = this.#index.places(type, id);
@@ -59,6 +60,7 @@ export class BlobReader {
       );
     }
     let cause: unknown;
+    let unanswered: unknown;
     for (const place of places) {
       try {
         const sealed = await this.#sealedBytes(type, place, signal);
@@ -67,8 +69,11 @@ export class BlobReader {
       } catch (error) {
         if (signal?.aborted) throw error;
         cause = error;
+        if (!isLoss(error)) unanswered ??= error;
       }
     }
+    // A storage that does not answer says nothing about the blob.
+    if (unanswered !== undefined) throw unanswered;
     const pack = this.#index.packs.idOf(places[0]!.pack);
     throw new RepositoryError(
       'repository.damaged',

@@ -13,6 +13,7 @@ const kinds = {
   'repository.snapshot-not-found': { exitCode: 1, httpStatus: 404, retry: 'never' },
   'repository.snapshot-ambiguous': { exitCode: 2, httpStatus: 409, retry: 'never' },
   'repository.path-not-found': { exitCode: 1, httpStatus: 404, retry: 'never' },
+  'repository.pattern': { exitCode: 2, httpStatus: 400, retry: 'never' },
   'repository.key': { exitCode: 1, httpStatus: 409, retry: 'never' },
   'repository.read-only': { exitCode: 1, httpStatus: 403, retry: 'never' },
   'repository.lock-lost': { exitCode: 11, httpStatus: 409, retry: 'later' },

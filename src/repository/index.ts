@@ -21,6 +21,12 @@ export { type AddKeyOptions, addKey, changePassword, removeKey } from './keys/ma
 export { describeLock, type StoredLock } from './lock/lock-file.ts';
 export { type LockOwner, surviveLockProbes, systemOwner } from './lock/owner.ts';
 export { listLocks, removeAllLocks, removeStaleLocks } from './lock/unlock.ts';
+export { type AddedAlone, addedAlone } from './look/added-alone.ts';
+export type { DiffCounts, DiffOptions, DiffStatistics, SnapshotChange } from './look/diff-snapshots.ts';
+export { diffSnapshots } from './look/diff-snapshots.ts';
+export { type FindRequest, type FoundEntry, findInSnapshots } from './look/find-in-snapshots.ts';
+export { type RepositoryStats, type StatsMode, type StatsRequest, statsOf } from './look/stats.ts';
+export { type DamagedFolder, type WalkEntry, type WalkOptions, walkSnapshot } from './look/walk-snapshot.ts';
 export type { InitOptions, OpenOptions } from './repository.ts';
 export { initRepository, openRepository, Repository } from './repository.ts';
 export { type FileSink, type RestoreFile, restoreFiles } from './restore/restore-files.ts';

@@ -1,4 +1,4 @@
-import { type Clock, type Random, systemClock, systemRandom } from '#base';
+import { type Clock, printableOf, type Random, systemClock, systemRandom } from '#base';
 import { openStorage, type Storage } from '#storage';
 
 import type { WriteContext } from './backup/write-session.ts';
@@ -14,6 +14,7 @@ import { type OpenedKey, openWithPassword, storeKey } from './keys/keys.ts';
 import { acquireLock, type RepositoryLock } from './lock/lock.ts';
 import { type LockOwner, systemOwner } from './lock/owner.ts';
 import { BlobReader } from './read/blob-reader.ts';
+import { contentAhead, loadAhead } from './read/load-ahead.ts';
 import { findSnapshot, type SnapshotFilter } from './snapshot/find-snapshot.ts';
 import { type LoadOptions, loadSnapshots } from './snapshot/load-snapshots.ts';
 import type { StoredSnapshot } from './snapshot/snapshot.ts';
@@ -172,35 +173,44 @@ export class Repository {
     return decodeTree(await reader.read('tree', id, signal)).nodes;
   }
 
-  /**
-   * The entry at a path of a snapshot (`/a/b`), or undefined for the root itself.
-   * @throws RepositoryError 'repository.path-not-found'
-   */
+  /** The entry at a path of a snapshot (`/a/b`), or undefined for the root itself; see `findEntry`. */
   async findNode(snapshot: StoredSnapshot, path: string): Promise<TreeNode | undefined> {
-    let node: TreeNode | undefined;
-    let tree: BlobId | undefined = snapshot.tree;
-    for (const name of path.split('/').filter((part) => part !== '')) {
-      const nodes: TreeNode[] = tree ? await this.readTree(tree) : [];
-      const wanted = Buffer.from(name);
-      node = nodes.find((one) => wanted.equals(one.name));
-      if (!node) {
-        throw new RepositoryError(
-          'repository.path-not-found',
-          `snapshot ${snapshot.id.slice(0, 8)} has no ${path}`,
-          {
-            hint: `List what is there with \`holdfast ls ${snapshot.id.slice(0, 8)}\`.`,
-          },
-        );
-      }
-      tree = node.subtree;
-    }
-    return node;
+    return (await this.findEntry(snapshot, path))?.node;
   }
 
-  /** The content of a file, blob by blob, each checked against its id. */
+  /**
+   * The entry at a path of a snapshot (`/a/b`) with its names as bytes, or undefined for the root itself. A name
+   * that is not UTF-8 is found by what is shown of it (`\xNN`).
+   * @throws RepositoryError 'repository.path-not-found'
+   */
+  async findEntry(
+    snapshot: StoredSnapshot,
+    path: string,
+    signal?: AbortSignal,
+  ): Promise<{ names: Uint8Array[]; node: TreeNode } | undefined> {
+    let node: TreeNode | undefined;
+    let tree: BlobId | undefined = snapshot.tree;
+    const names: Uint8Array[] = [];
+    for (const name of path.split('/').filter((part) => part !== '' && part !== '.')) {
+      const nodes: TreeNode[] = tree ? await this.readTree(tree, signal) : [];
+      const wanted = Buffer.from(name);
+      node =
+        nodes.find((one) => wanted.equals(one.name)) ?? nodes.find((one) => printableOf(one.name) === name);
+      if (!node) throw pathNotFound(snapshot, path);
+      names.push(node.name);
+      tree = node.subtree;
+    }
+    return node && { names, node };
+  }
+
+  /** The content of a file in order, each blob checked against its id; a few are read ahead. */
   async *readFile(node: TreeNode, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const reader = await this.blobReader();
-    for (const id of node.content ?? []) yield await reader.read('data', id, signal);
+    yield* loadAhead(
+      node.content ?? [],
+      (id) => ({ sizeBytes: reader.sizeOf('data', id), loaded: reader.read('data', id, signal) }),
+      contentAhead,
+    );
   }
 
   /** Takes a lock as restic does. @throws RepositoryError 'repository.locked' */
@@ -314,4 +324,11 @@ async function firstOf(storage: Storage, prefixes: string[]): Promise<string | u
 function noLock(signal: AbortSignal | undefined): RepositoryLock {
   const release = async (): Promise<void> => {};
   return { signal: signal ?? new AbortController().signal, release, [Symbol.asyncDispose]: release };
+}
+
+function pathNotFound(snapshot: StoredSnapshot, path: string): RepositoryError {
+  const id = snapshot.id.slice(0, 8);
+  return new RepositoryError('repository.path-not-found', `snapshot ${id} has no ${path}`, {
+    hint: `List what is there with \`holdfast ls ${id}\`.`,
+  });
 }

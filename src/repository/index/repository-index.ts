@@ -1,3 +1,4 @@
+import { sealOverheadBytes } from '../crypto/blob-codec.ts';
 import type { BlobId, PackId } from '../format/ids.ts';
 import type { UploadedPack } from '../pack/pack-uploader.ts';
 import {
@@ -45,6 +46,12 @@ export class RepositoryIndex {
     const key = `${type} ${id}`;
     const marked = this.#markedBlobs.get(key);
     return [...(place ? [place] : []), ...(this.#copies.get(key) ?? []), ...(marked ? [marked] : [])];
+  }
+
+  /** Plain bytes of a blob, or undefined when it is unknown. */
+  plainSize(type: BlobType, id: BlobId): number | undefined {
+    const place = this.places(type, id)[0];
+    return place && plainSizeOf(place);
   }
 
   has(type: BlobType, id: BlobId): boolean {
@@ -150,4 +157,9 @@ export class RepositoryIndex {
 /** Whether two entries are about one copy: a pack may stand in two index files. */
 function isAt(place: BlobLocation | undefined, pack: number, offset: number): boolean {
   return place?.pack === pack && place.offset === offset;
+}
+
+/** Plain bytes of the blob at this place. */
+export function plainSizeOf({ length, uncompressedLength }: BlobLocation): number {
+  return uncompressedLength || length - sealOverheadBytes;
 }

@@ -20,7 +20,9 @@ const plainBytesMin = 256 * 1024;
 interface Window {
   pack: number;
   offset: number;
-  bytes: Uint8Array;
+  length: number;
+  /** Being fetched, or fetched: who needs it meanwhile waits for the same request. */
+  bytes: Promise<Uint8Array>;
 }
 
 /**
@@ -35,7 +37,6 @@ export class BlobReader {
   #memory = new SharedArrayBuffer(0);
   #plainBytes = 0;
   #windows: Window[] = [];
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(storage: Storage, index: RepositoryIndex, key: MasterKey) {
     this.#storage = storage;
@@ -86,30 +87,41 @@ export class BlobReader {
     );
   }
 
+  /** Plain bytes of a blob; 0 when no index file knows it. */
+  sizeOf(type: BlobType, id: BlobId): number {
+    return this.#index.plainSize(type, id) ?? 0;
+  }
+
   async #sealedBytes(
     type: BlobType,
     place: BlobLocation,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
     if (type === 'data') return this.#fetch(place.pack, place.offset, place.length, signal);
-    // One at a time: neighbours would fetch the same window twice.
-    const turn = this.#turn.then(() => this.#fromWindow(place, signal));
-    this.#turn = turn.catch(() => {});
-    return turn;
+    return this.#fromWindow(place, signal);
   }
 
   async #fromWindow(place: BlobLocation, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const { pack, offset, length } = place;
-    let window = this.#windows.find(
-      (one) => one.pack === pack && one.offset <= offset && offset + length <= one.offset + one.bytes.length,
-    );
-    if (!window) {
-      const end = this.#index.packEnd(pack);
-      const wanted = Math.max(length, Math.min(windowBytes, end - offset));
-      window = { pack, offset, bytes: await this.#fetch(pack, offset, wanted, signal) };
-      this.#windows = [window, ...this.#windows.slice(0, windowsKept - 1)];
+    const holds = (one: Window): boolean =>
+      one.pack === pack && one.offset <= offset && offset + length <= one.offset + one.length;
+    const known = this.#windows.find(holds);
+    const window = known ?? this.#openWindow(place, signal);
+    try {
+      return (await window.bytes).subarray(offset - window.offset, offset - window.offset + length);
+    } catch (error) {
+      this.#windows = this.#windows.filter((one) => one !== window);
+      if (!known && window.length === length) throw error;
+      // Another reader was interrupted, or the pack is cut behind this blob: not our fault.
+      return this.#fetch(pack, offset, length, signal);
     }
-    return window.bytes.subarray(offset - window.offset, offset - window.offset + length);
+  }
+
+  #openWindow({ pack, offset, length }: BlobLocation, signal: AbortSignal | undefined): Window {
+    const wanted = Math.max(length, Math.min(windowBytes, this.#index.packEnd(pack) - offset));
+    const window = { pack, offset, length: wanted, bytes: this.#fetch(pack, offset, wanted, signal) };
+    this.#windows = [window, ...this.#windows.slice(0, windowsKept - 1)];
+    return window;
   }
 
   #fetch(pack: number, offset: number, length: number, signal: AbortSignal | undefined): Promise<Uint8Array> {

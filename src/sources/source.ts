@@ -1,9 +1,12 @@
 import type { FileAttributes } from '#base';
 
-/** Where the bytes of a file come from: a local file that the engine may read itself, or a stream opened on demand. */
+/**
+ * Where the bytes of a file come from: a local file that the engine may read itself, or a stream opened on demand.
+ * `isVital`: when the stream fails, there is to be no snapshot; otherwise only that file is lost.
+ */
 export type EntryContent =
   | { localPath: Uint8Array }
-  | { open(signal: AbortSignal): AsyncIterable<Uint8Array> };
+  | { open(signal: AbortSignal): AsyncIterable<Uint8Array>; isVital?: boolean };
 
 /** Something that was not read as it should have been; its gravity decides the job's state. */
 export interface SourceProblem {

@@ -3,10 +3,13 @@ import { open as openFile } from 'node:fs/promises';
 import type { FileAttributes } from '#base';
 import type { ChunkStream } from './chunk-stream.ts';
 
-/** Where the bytes of a file come from: a local file that the engine reads itself, or a stream opened on demand. */
+/**
+ * Where the bytes of a file come from: a local file that the engine reads itself, or a stream opened on demand.
+ * `isVital`: when it fails, there is to be no snapshot; otherwise only that file is lost.
+ */
 export type FileContent =
   | { localPath: Uint8Array }
-  | { open(signal: AbortSignal): AsyncIterable<Uint8Array> };
+  | { open(signal: AbortSignal): AsyncIterable<Uint8Array>; isVital?: boolean };
 
 /** The source failed, not the repository: the file is lost, the snapshot is not. */
 export class ContentError extends Error {
@@ -26,6 +29,8 @@ export interface ReadOptions {
   onBytes(count: number): void;
 }
 
+/** Without O_NONBLOCK a FIFO that has taken the file's place would block us for ever. */
+const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const readBytesMax = 2 * 1024 * 1024;
 
 /**
@@ -39,7 +44,7 @@ export async function readLocalFile(
   attributes: FileAttributes,
   options: ReadOptions,
 ): Promise<boolean> {
-  const file = await ofSource(openFile(Buffer.from(localPath), constants.O_RDONLY | constants.O_NOFOLLOW));
+  const file = await ofSource(openFile(Buffer.from(localPath), openFlags));
   const buffer = Buffer.from(options.memory);
   try {
     for (;;) {
@@ -52,6 +57,7 @@ export async function readLocalFile(
       options.onBytes(bytesRead);
     }
     const after = await ofSource(file.stat({ bigint: true }));
+    if (!after.isFile()) throw new ContentError(new Error('is no regular file any more'));
     return after.mtimeNs === attributes.mtimeNs && stream.sizeBytes === attributes.sizeBytes;
   } finally {
     await file.close();

@@ -130,7 +130,7 @@ export class SnapshotWriter {
     const place = { folder, name, attributes, isNew: before?.type !== 'file' };
     if ('open' in content) {
       await this.#addStream(place, this.#options.streamConcurrency ?? 1, (stream) =>
-        this.#readPieces(stream, content.open(this.#options.signal)),
+        this.#readPieces(stream, content),
       );
     } else if (attributes.sizeBytes < chunkSizeMin) {
       await this.#addSmall(place, content.localPath);
@@ -221,8 +221,12 @@ export class SnapshotWriter {
     if (!isSame) this.#reportChange(place);
   }
 
-  #readPieces(stream: ChunkStream, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-    return readPieces(stream, pieces, this.#readOptions());
+  async #readPieces(stream: ChunkStream, content: Extract<FileContent, { open: unknown }>): Promise<void> {
+    try {
+      await readPieces(stream, content.open(this.#options.signal), this.#readOptions());
+    } catch (error) {
+      throw content.isVital && error instanceof ContentError ? error.cause : error;
+    }
   }
 
   #readOptions(): { signal: AbortSignal; memory: ArrayBufferLike; onBytes(count: number): void } {

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { systemCodeOf } from '#base';
 import type { BlobCodec, CodecOptions } from '../crypto/blob-codec.ts';
 import { createBlobCodec } from '../crypto/create-codec.ts';
@@ -195,12 +195,14 @@ export class Lane {
   #readSmallFile(path: Uint8Array): number {
     const fd = openSync(
       Buffer.from(path.buffer, path.byteOffset, path.length),
-      constants.O_RDONLY | constants.O_NOFOLLOW,
+      // Without O_NONBLOCK a FIFO that has taken the file's place would block this lane for ever.
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
     );
     try {
       let size = 0;
       for (let reads = 0; reads < maxReads && size < laneFileBytes; reads++) {
         const got = readSync(fd, this.#buffer, this.#places.file + size, laneFileBytes - size, null);
+        if (got === 0 && size === 0) requireFile(fd);
         if (got === 0) return size;
         size += got;
       }
@@ -233,4 +235,10 @@ export class Lane {
   #idMatches(id: string): boolean {
     return this.#buffer.toString('hex', this.#places.id, this.#places.id + 32) === id;
   }
+}
+
+/** What gives no bytes may be another thing by now, such as a FIFO. */
+function requireFile(fd: number): void {
+  if (!fstatSync(fd).isFile())
+    throw Object.assign(new Error('is no regular file any more'), { code: 'ENXIO' });
 }

@@ -1,11 +1,10 @@
-import { lstatSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Clock, type Posix, systemClock, systemPosix } from '#base';
 import { SourceError } from '../errors.ts';
 import type { Source, SourceEvent } from '../source.ts';
 import { type ExcludeOptions, ExcludeRules } from './exclude-rules.ts';
-import { type ByteText, fromByteText } from './names.ts';
-import { cleanPath, startTree } from './start-paths.ts';
+import { fromByteText } from './names.ts';
+import { cleanPath, mayExist, startTree } from './start-paths.ts';
 import { Walker } from './walker.ts';
 
 export interface FilesSourceOptions extends ExcludeOptions {
@@ -61,7 +60,7 @@ export function filesSource(options: FilesSourceOptions): FilesSource {
     paths: paths.map((path) => fromByteText(path).toString()),
     streamConcurrency,
     async *read(signal) {
-      if (!paths.some(exists)) throw allAbsent();
+      if (!paths.some(mayExist)) throw allAbsent();
       for await (const events of walk(openWalker(false), clock, signal))
         for (const event of events) yield event;
     },
@@ -99,15 +98,6 @@ async function* walk(
     }
   } finally {
     walker.close();
-  }
-}
-
-/** False only when it surely does not. */
-function exists(path: ByteText): boolean {
-  try {
-    return lstatSync(fromByteText(path), { throwIfNoEntry: false }) !== undefined;
-  } catch {
-    return true;
   }
 }
 

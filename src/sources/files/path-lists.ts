@@ -2,14 +2,14 @@ import { readdirSync } from 'node:fs';
 import { compileGlob, messageOf, systemCodeOf } from '#base';
 import { SourceError } from '../errors.ts';
 import { type ByteText, fromByteText, toByteText, toPatternText, toPrintable } from './names.ts';
-import { cleanPath } from './start-paths.ts';
+import { cleanPath, mayExist } from './start-paths.ts';
 
 /**
  * The patterns of an exclude file, as restic reads it: one a line, blanks trimmed, `#` starts a comment line,
  * `$NAME` and `${NAME}` are replaced by the environment (`$$` is a `$`).
  */
 export function parseExcludeFile(content: string, environment: NodeJS.ProcessEnv): string[] {
-  return usefulLines(content).map((line) =>
+  return usefulLines(content, (line) => line.trim()).map((line) =>
     line.replace(/\$(?:\{([^}]*)\}|(\d|[A-Za-z_]\w*)|([$*#@!?-]))/g, (_, braced, plain, special) =>
       special === '$' || braced === '$' ? '$' : (environment[braced ?? plain ?? special] ?? ''),
     ),
@@ -38,17 +38,22 @@ export function parsePathList(content: Uint8Array, form: PathListForm, cwd: stri
     return { paths: lines.map(fromByteText), unmatched: [] };
   }
   const list: PathList = { paths: [], unmatched: [] };
-  for (const pattern of usefulLines(text)) {
-    const found = findMatches(cleanPath(fromByteText(pattern), cwd));
+  for (const pattern of usefulLines(text, trimBytes)) {
+    const found = findMatches(cleanPath(fromByteText(pattern), cwd)).filter(mayExist);
     if (found.length === 0) list.unmatched.push(toPrintable(pattern));
     list.paths.push(...found.map(fromByteText));
   }
   return list;
 }
 
-function usefulLines(content: string): string[] {
+function usefulLines(content: string, trim: (line: string) => string): string[] {
   const lines = content.replace(/^(\ufeff|\xef\xbb\xbf)/, '').split('\n');
-  return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+  return lines.map(trim).filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+/** Not `trim`: the last byte of `à` alone looks like a blank. */
+function trimBytes(line: ByteText): ByteText {
+  return line.replace(/^[\t-\r ]+|[\t-\r ]+$/g, '');
 }
 
 function parseRaw(text: ByteText): Uint8Array[] {
@@ -61,7 +66,7 @@ function parseRaw(text: ByteText): Uint8Array[] {
   return paths.map(fromByteText);
 }
 
-/** What exists that matches a clean absolute pattern; a path without magic characters matches itself. */
+/** What matches a clean absolute pattern; a name without magic characters matches itself, whether it exists or not. */
 function findMatches(pattern: ByteText): ByteText[] {
   let found: ByteText[] = [''];
   for (const part of pattern.slice(1).split('/'))

@@ -1,5 +1,7 @@
+import { lstatSync } from 'node:fs';
 import { posix } from 'node:path';
-import { type ByteText, toByteText } from './names.ts';
+import { systemCodeOf } from '#base';
+import { type ByteText, fromByteText, toByteText } from './names.ts';
 
 /** The paths to read as a tree of names: nodes on the way are upper folders, and those with `isStart` are read whole. */
 export interface StartNode {
@@ -10,6 +12,15 @@ export interface StartNode {
 /** Absolute, without `.`, `..`, and doubled or trailing slashes; links are not resolved. */
 export function cleanPath(path: string | Uint8Array, cwd: string): ByteText {
   return posix.resolve(toByteText(cwd), toByteText(path));
+}
+
+/** False only when it surely does not: what cannot be looked at becomes a problem of the walk. */
+export function mayExist(path: ByteText): boolean {
+  try {
+    return lstatSync(fromByteText(path), { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    return systemCodeOf(error) !== 'ENOTDIR';
+  }
 }
 
 /** @param paths absolute and clean */

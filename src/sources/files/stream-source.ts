@@ -36,7 +36,8 @@ function* eventsOf(names: readonly Uint8Array[], options: StreamSourceOptions): 
   for (const path of uppers)
     yield { kind: 'entry', path, attributes: attributesOf('dir', options.modifiedAt) };
   const attributes = attributesOf('file', options.modifiedAt);
-  yield { kind: 'entry', path: names, attributes, content: { open: (signal) => options.open(signal) } };
+  const content = { open: (signal: AbortSignal) => options.open(signal), isVital: true };
+  yield { kind: 'entry', path: names, attributes, content };
   for (const path of uppers.reverse()) yield { kind: 'leave', path };
 }
 

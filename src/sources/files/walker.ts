@@ -100,7 +100,7 @@ export class Walker {
       const start = frame.start?.below.get(name);
       this.#look({ frame, place, path, names: [...frame.names, bytes], start });
     } catch (error) {
-      this.#problem(path, error as Error, 'lost');
+      this.#problem(path, error as Error, gravityOf(error));
     }
     if (this.#frames.length === depth) this.#rules.leave();
   }
@@ -183,7 +183,7 @@ export class Walker {
         const listed = this.#rules.readFolder(folder, this.#posix.listNames(folder));
         below = below.length ? [...new Set([...listed, ...below])] : listed;
       } catch (error) {
-        this.#problem(path, error as Error, 'lost');
+        this.#problem(path, error as Error, start?.isStart ? 'lost' : gravityOf(error));
       }
     }
     this.#frames.push({ path, names, below: below.sort(), next: 0, deviceId, start });
@@ -223,4 +223,9 @@ export class Walker {
   #problem(path: ByteText, error: Error, gravity: SourceProblem['gravity']): void {
     this.#events.push({ kind: 'problem', problem: { path: toPrintable(`/${path}`), error, gravity } });
   }
+}
+
+/** What vanished since its folder was read was removed by its owner, and is no loss. */
+function gravityOf(error: unknown): SourceProblem['gravity'] {
+  return systemCodeOf(error) === 'ENOENT' ? 'odd' : 'lost';
 }

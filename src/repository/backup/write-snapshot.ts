@@ -139,6 +139,7 @@ function chooseParent(
 
 /** A clock that went back would give snapshots a wrong order, and retention would drop the wrong ones. */
 function refuseLateClock(snapshots: readonly StoredSnapshot[], atNs: bigint): void {
+  // biome-ignore lint/complexity/useMathMinMax: Math.max knows no bigint
   const newest = snapshots.reduce((latest, { timeNs }) => (timeNs > latest ? timeNs : latest), 0n);
   if (newest <= atNs + clockSlackNs) return;
   const minutes = (newest - atNs) / 60_000_000_000n;

@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { messageOf, systemClock } from '#base';
+import {
+  filesSource,
+  type PathListForm,
+  parseExcludeFile,
+  parsePathList,
+  type Source,
+  type SourceProblem,
+  sourceKindOf,
+  streamSource,
+} from '#sources';
+import { CliError } from './errors.ts';
+import { collectText, parseSize } from './values.ts';
+
+export interface SourceOptions {
+  exclude?: string[];
+  iexclude?: string[];
+  excludeFile?: string[];
+  iexcludeFile?: string[];
+  excludeLargerThan?: number;
+  excludeCaches: boolean;
+  excludeIfPresent?: string[];
+  ignoreFile?: string[];
+  gitignore: boolean;
+  oneFileSystem: boolean;
+  filesFrom?: string[];
+  filesFromVerbatim?: string[];
+  filesFromRaw?: string[];
+  stdin: boolean;
+  stdinFilename: string;
+}
+
+export function addSourceOptions(command: Command): Command {
+  return command
+    .option('-e, --exclude <pattern>', 'leave out what matches (may be repeated)', collectText)
+    .option('--iexclude <pattern>', 'the same, whatever the case of letters', collectText)
+    .option('--exclude-file <file>', 'patterns from a file', collectText)
+    .option('--iexclude-file <file>', 'the same, whatever the case of letters', collectText)
+    .option('--exclude-larger-than <size>', 'leave out files that are larger (2G)', parseSize)
+    .option('--exclude-caches', 'leave out folders with a CACHEDIR.TAG', false)
+    .option('--exclude-if-present <file[:header]>', 'leave out what lies beside such a file', collectText)
+    .option('--gitignore', 'respect .gitignore files', false)
+    .option('--ignore-file <name>', 'respect files of this name as .gitignore', collectText)
+    .option('-x, --one-file-system', 'stay on the file system of each source', false)
+    .option('--files-from <file>', 'sources from a file, as patterns (- is standard input)', collectText)
+    .option('--files-from-verbatim <file>', 'sources from a file, one a line', collectText)
+    .option('--files-from-raw <file>', 'sources from a file, each ended by NUL', collectText)
+    .option('--stdin', 'back standard input up as one file', false)
+    .option('--stdin-filename <name>', 'name of that file', 'stdin');
+}
+
+export interface ChosenSource {
+  source: Source;
+  /** What is wrong already: entries of a list that match nothing. */
+  problems: SourceProblem[];
+  close(): Promise<void>;
+}
+
+/** The source that arguments and options name. @throws CliError 'cli.usage'; SourceError */
+export function chooseSource(paths: readonly string[], options: SourceOptions): ChosenSource {
+  const problems: SourceProblem[] = [];
+  const source = options.stdin ? standardInput(paths, options) : files(paths, options, problems);
+  return { source, problems, close: () => source.close() };
+}
+
+function standardInput(paths: readonly string[], options: SourceOptions): Source {
+  if (paths.length > 0) {
+    throw new CliError('cli.usage', 'standard input and files cannot be backed up together', {
+      hint: 'Leave out --stdin, or the files.',
+    });
+  }
+  if (process.stdin.isTTY) {
+    throw new CliError('cli.usage', 'standard input is the terminal', {
+      hint: 'Pipe a command into it: pg_dump shop | holdfast backup --stdin --stdin-filename shop.sql',
+    });
+  }
+  const modifiedAt = new Date(systemClock.nowMs());
+  return streamSource({ name: options.stdinFilename, open: () => process.stdin, modifiedAt });
+}
+
+function files(paths: readonly string[], options: SourceOptions, problems: SourceProblem[]): Source {
+  for (const path of paths) sourceKindOf(path);
+  const listed = listedPaths(options, problems);
+  if (paths.length + listed.length === 0) {
+    throw new CliError('cli.usage', 'nothing to back up was given', {
+      hint: 'Name files or folders, or give --files-from or --stdin.',
+    });
+  }
+  return filesSource({
+    paths: [...paths, ...listed],
+    excludes: [...(options.exclude ?? []), ...patternsIn(options.excludeFile)],
+    excludesIgnoringCase: [...(options.iexclude ?? []), ...patternsIn(options.iexcludeFile)],
+    excludeLargerThanBytes: options.excludeLargerThan,
+    excludeCaches: options.excludeCaches,
+    excludeIfPresent: options.excludeIfPresent,
+    ignoreFiles: [...(options.gitignore ? ['.gitignore'] : []), ...(options.ignoreFile ?? [])],
+    oneFileSystem: options.oneFileSystem,
+  });
+}
+
+function patternsIn(paths: readonly string[] = []): string[] {
+  return paths.flatMap((path) => parseExcludeFile(readList(path).toString(), process.env));
+}
+
+function listedPaths(options: SourceOptions, problems: SourceProblem[]): Uint8Array[] {
+  const forms: [PathListForm, string[] | undefined][] = [
+    ['patterns', options.filesFrom],
+    ['verbatim', options.filesFromVerbatim],
+    ['raw', options.filesFromRaw],
+  ];
+  return forms.flatMap(([form, lists = []]) =>
+    lists.flatMap((list) => {
+      const { paths, unmatched } = parsePathList(readList(list), form, process.cwd());
+      for (const pattern of unmatched)
+        problems.push({ path: pattern, error: new Error('matches nothing that exists'), gravity: 'lost' });
+      return paths;
+    }),
+  );
+}
+
+function readList(path: string): Buffer {
+  try {
+    return readFileSync(path === '-' ? 0 : path);
+  } catch (error) {
+    throw new CliError('cli.usage', `cannot read the list ${path}: ${messageOf(error)}`, {
+      hint: 'Check the path and that this account may read it.',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+
+/** A file of commands/: adds its arguments, options, examples and action to the command of its name. */
+export interface CommandModule {
+  /** @param buildAll makes the program with every command defined */
+  define(command: Command, buildAll: () => Promise<Command>): void;
+}
+
+export interface CommandEntry {
+  summary: string;
+  load(): Promise<CommandModule>;
+}
+
+/** Every command, in the order of `holdfast --help`. A command's code is loaded only when it is run. */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  init: { summary: 'make a new repository', load: () => import('./commands/init.ts') },
+  backup: { summary: 'back up files, folders or standard input', load: () => import('./commands/backup.ts') },
+  snapshots: { summary: 'list snapshots, newest last', load: () => import('./commands/snapshots.ts') },
+  restore: { summary: 'restore a snapshot, or a part of it', load: () => import('./commands/restore.ts') },
+  check: { summary: 'check a repository', load: () => import('./commands/check.ts') },
+  demo: {
+    summary: 'back a folder up, restore it, and prove that nothing was lost',
+    load: () => import('./commands/demo.ts'),
+  },
+  completion: {
+    summary: 'print the completion script of a shell',
+    load: () => import('./commands/completion.ts'),
+  },
+  version: { summary: 'print the version', load: () => import('./commands/version.ts') },
+};

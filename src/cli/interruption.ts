@@ -1,0 +1,24 @@
+import { CliError } from './errors.ts';
+
+let controller: AbortController | undefined;
+
+/**
+ * Aborted by the first SIGINT or SIGTERM, so that work ends in order and locks are removed. A second one ends the
+ * process at once. Without a call of this function signals act as usual.
+ */
+export function interruption(): AbortSignal {
+  if (controller) return controller.signal;
+  controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupt(name));
+  return controller.signal;
+}
+
+function interrupt(name: string): void {
+  if (controller!.signal.aborted) process.exit(130);
+  process.stderr.write(`\n${name}: ending in order; once more to end at once\n`);
+  controller!.abort(
+    new CliError('cli.interrupted', `interrupted by ${name}`, {
+      hint: 'Run the same command again: what is stored already is found and not sent twice.',
+    }),
+  );
+}

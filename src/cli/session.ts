@@ -1,0 +1,106 @@
+import type { Command } from 'commander';
+import { initRepository, openRepository, type Repository, surviveLockProbes, systemOwner } from '#repository';
+import { openStorage, type Storage } from '#storage';
+import { CliError } from './errors.ts';
+import type { GlobalOptions } from './global-options.ts';
+import { interruption } from './interruption.ts';
+import { Output } from './output.ts';
+import { readPassword } from './password.ts';
+
+/** What every command that works on a repository is given. */
+export interface Session<Options> {
+  options: Options & GlobalOptions;
+  output: Output;
+  /** Aborted when the user ends the command. */
+  signal: AbortSignal;
+  /** Opens the repository that the options name; closed after the command. */
+  open(): Promise<Repository>;
+  /** Opens another one. @param passwords where its password comes from */
+  openAt(location: string, passwords: Passwords): Promise<Repository>;
+  init(options: { chunkerPolynomial?: bigint }): Promise<Repository>;
+}
+
+export interface Passwords {
+  passwordFile?: string;
+  passwordCommand?: string;
+  environment: NodeJS.ProcessEnv;
+}
+
+/** Exit code of work that was done, but not wholly (restic's 3). */
+export const exitCodePartial = 3;
+
+/**
+ * Wraps the action of a command: `run` gets its arguments, and what it returns is the exit code.
+ * Storages are closed and signals seen to.
+ */
+export function action<Options>(
+  run: (session: Session<Options>, ...args: never[]) => Promise<number>,
+): (...given: unknown[]) => Promise<void> {
+  return async (...given) => {
+    const command = given.at(-1) as Command;
+    const options = command.optsWithGlobals() as Options & GlobalOptions;
+    const opened: Storage[] = [];
+    const session = newSession(options, opened);
+    surviveLockProbes();
+    try {
+      process.exitCode = await run(session, ...(given.slice(0, -2) as never[]));
+    } finally {
+      for (const storage of opened) await storage.close();
+    }
+  };
+}
+
+function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]): Session<Options> {
+  const signal = interruption();
+  const storageAt = async (location: string): Promise<Storage> => {
+    const { limitUpload, limitDownload } = options;
+    const storage = await openStorage(location, {
+      limits: {
+        ...(limitUpload ? { uploadBytesPerSecond: limitUpload } : {}),
+        ...(limitDownload ? { downloadBytesPerSecond: limitDownload } : {}),
+      },
+    });
+    opened.push(storage);
+    return storage;
+  };
+  const common = {
+    signal,
+    withoutLock: !options.lock,
+    ...(options.retryLock === undefined ? {} : { retryLockMs: options.retryLock }),
+    ...(process.env.HOLDFAST_HOST ? { owner: systemOwner(process.env.HOLDFAST_HOST) } : {}),
+  };
+  const own: Passwords = { ...options, environment: process.env };
+  const openAt = async (location: string, passwords: Passwords): Promise<Repository> => {
+    const password = await readPassword(passwords, passwords.environment, { isNew: false });
+    return openRepository({
+      ...common,
+      storage: await storageAt(location),
+      password,
+      ...(options.keyHint ? { keyHint: options.keyHint } : {}),
+    });
+  };
+  return {
+    options,
+    output: new Output(options),
+    signal,
+    openAt,
+    open: () => openAt(locationOf(options), own),
+    init: async (more) => {
+      const location = locationOf(options);
+      const password = await readPassword(own, process.env, { isNew: true });
+      return initRepository({ ...common, ...more, storage: await storageAt(location), password });
+    },
+  };
+}
+
+function locationOf({ repo }: GlobalOptions): string {
+  if (repo) return repo;
+  throw new CliError('cli.no-repository', 'no repository was given', {
+    hint: 'Give -r LOCATION, for example -r /srv/backup, or set HOLDFAST_REPOSITORY.',
+  });
+}
+
+/** Examples below the help of a command. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`;
+}

@@ -1,5 +1,6 @@
 import { StorageError } from './errors.ts';
 import { type Location, type LocationKind, parseLocation } from './location.ts';
+import type { S3Options } from './s3/options.ts';
 import type { Storage } from './storage.ts';
 import { type Limits, limit } from './wrappers/limit.ts';
 import { type RetryOptions, retry } from './wrappers/retry.ts';
@@ -7,16 +8,24 @@ import { type RetryOptions, retry } from './wrappers/retry.ts';
 type Open<Kind extends LocationKind> = (
   place: Extract<Location, { kind: Kind }>,
   location: string,
+  options: OpenOptions,
 ) => Promise<Storage>;
 
 /** Kind → how it is opened. Its code is loaded when it is needed. */
 const kinds: { [Kind in LocationKind]?: Open<Kind> } = {
   local: async ({ path }, text) => new (await import('./local/local-storage.ts')).LocalStorage(path, text),
+  s3: async (place, text, { s3 }) => {
+    const { s3OptionsFrom } = await import('./s3/options.ts');
+    const { S3Storage } = await import('./s3/s3-storage.ts');
+    return new S3Storage(place, text, { ...s3OptionsFrom(process.env), ...s3 });
+  },
 };
 
 export interface OpenOptions {
   limits?: Limits;
   retry?: RetryOptions;
+  /** Before the environment's. */
+  s3?: S3Options;
 }
 
 /**
@@ -34,7 +43,7 @@ export async function openStorage(location: string, options: OpenOptions = {}): 
       hint: `Choose a location of another kind. This version has: ${known}.`,
     });
   }
-  const storage = await open(place, location);
+  const storage = await open(place, location, options);
   const { limits, retry: retries } = options;
   return retry(limits ? limit(storage, limits) : storage, retries);
 }

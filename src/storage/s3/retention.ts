@@ -1,0 +1,83 @@
+import {
+  GetObjectRetentionCommand,
+  HeadObjectCommand,
+  type ObjectLockRetentionMode,
+  PutObjectRetentionCommand,
+} from '@aws-sdk/client-s3';
+import { StorageError } from '../errors.ts';
+import type { ReadOptions, Retention } from '../storage.ts';
+import type { Connection } from './connection.ts';
+import type { Keys } from './keys.ts';
+import type { LockRule } from './options.ts';
+import { s3CodeOf } from './s3-error.ts';
+
+interface Lock {
+  mode: ObjectLockRetentionMode;
+  until: Date;
+}
+
+/** Object lock of single versions, always of the current one. */
+export class S3Retention implements Retention {
+  readonly #connection: Connection;
+  readonly #keys: Keys;
+  readonly #newMode: ObjectLockRetentionMode;
+
+  /** @param mode of locks on files that have none yet; what is locked keeps its mode */
+  constructor(connection: Connection, keys: Keys, mode: LockRule['mode'] | undefined) {
+    this.#connection = connection;
+    this.#keys = keys;
+    this.#newMode = mode === 'compliance' ? 'COMPLIANCE' : 'GOVERNANCE';
+  }
+
+  async extend(name: string, until: Date, { signal }: ReadOptions = {}): Promise<void> {
+    const key = this.#keys.keyOf(name);
+    const lock = await this.#lockOf(name, key, signal);
+    if (lock && lock.until >= until) return;
+    const input = {
+      Bucket: this.#connection.bucket,
+      Key: key,
+      Retention: { Mode: lock?.mode ?? this.#newMode, RetainUntilDate: until },
+    };
+    try {
+      await this.#connection.ask(
+        `lock ${name}`,
+        (client, options) => client.send(new PutObjectRetentionCommand(input), options),
+        signal,
+      );
+    } catch (error) {
+      // Somebody else may have set a later date since we looked; the server then refuses to shorten it.
+      const now = await this.#lockOf(name, key, signal);
+      if (!now || now.until < until) throw error;
+    }
+  }
+
+  async retainedUntil(name: string, { signal }: ReadOptions = {}): Promise<Date | undefined> {
+    return (await this.#lockOf(name, this.#keys.keyOf(name), signal))?.until;
+  }
+
+  async #lockOf(name: string, key: string, signal: AbortSignal | undefined): Promise<Lock | undefined> {
+    const input = { Bucket: this.#connection.bucket, Key: key };
+    try {
+      const { Retention: found } = await this.#connection.ask(
+        `look at the lock of ${name}`,
+        (client, options) => client.send(new GetObjectRetentionCommand(input), options),
+        signal,
+      );
+      return lockFrom(found?.Mode, found?.RetainUntilDate);
+    } catch (error) {
+      if (s3CodeOf(error) === 'NoSuchObjectLockConfiguration') return undefined;
+      // moto answers this call with XML that the SDK cannot read.
+      if (error instanceof StorageError) throw error;
+    }
+    const head = await this.#connection.ask(
+      `look at ${name}`,
+      (client, options) => client.send(new HeadObjectCommand(input), options),
+      signal,
+    );
+    return lockFrom(head.ObjectLockMode, head.ObjectLockRetainUntilDate);
+  }
+}
+
+function lockFrom(mode: string | undefined, until: Date | undefined): Lock | undefined {
+  return until && { mode: mode === 'COMPLIANCE' ? 'COMPLIANCE' : 'GOVERNANCE', until };
+}

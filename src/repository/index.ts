@@ -22,6 +22,7 @@ export { describeLock, type StoredLock } from './lock/lock-file.ts';
 export { type LockOwner, surviveLockProbes, systemOwner } from './lock/owner.ts';
 export { listLocks, removeAllLocks, removeStaleLocks } from './lock/unlock.ts';
 export { type AddedAlone, addedAlone } from './look/added-alone.ts';
+export { type ArchiveOptions, archiveOf } from './look/archive.ts';
 export type { DiffCounts, DiffOptions, DiffStatistics, SnapshotChange } from './look/diff-snapshots.ts';
 export { diffSnapshots } from './look/diff-snapshots.ts';
 export { type FindRequest, type FoundEntry, findInSnapshots } from './look/find-in-snapshots.ts';

@@ -3,7 +3,14 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** What the tests and the benchmark run of Debian's: program → package. */
-const packages = { restic: 'restic', rclone: 'rclone', setfacl: 'acl', setfattr: 'attr' } as const;
+const packages = {
+  restic: 'restic',
+  rclone: 'rclone',
+  setfacl: 'acl',
+  setfattr: 'attr',
+  bsdtar: 'libarchive-tools',
+  unzip: 'unzip',
+} as const;
 
 type DebianProgram = keyof typeof packages;
 

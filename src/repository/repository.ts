@@ -1,12 +1,12 @@
-import { type Clock, printableOf, type Random, systemClock, systemRandom } from '#base';
-import { openStorage, type Storage } from '#storage';
+import { type Clock, messageOf, printableOf, type Random, systemClock, systemRandom } from '#base';
+import { openStorage, type Storage, StorageError } from '#storage';
 
 import type { WriteContext } from './backup/write-session.ts';
 import { RepositoryError } from './errors.ts';
 import { type Executor, threadExecutor } from './executor/executor.ts';
 import type { BlobId, IndexId, KeyId } from './format/ids.ts';
 import { randomMasterKey } from './format/sealed.ts';
-import { type LoadedIndex, loadIndex } from './index/load-index.ts';
+import { loadIndex } from './index/load-index.ts';
 import type { RepositoryIndex } from './index/repository-index.ts';
 import { loadConfig, newConfig, type RepositoryConfig, saveConfig } from './keys/config.ts';
 import type { KdfParameters } from './keys/kdf.ts';
@@ -19,7 +19,6 @@ import { findSnapshot, type SnapshotFilter } from './snapshot/find-snapshot.ts';
 import { type LoadOptions, loadSnapshots } from './snapshot/load-snapshots.ts';
 import type { StoredSnapshot } from './snapshot/snapshot.ts';
 import type { TreeNode } from './snapshot/tree.ts';
-import { decodeTree } from './snapshot/tree-decode.ts';
 import { UnpackedFiles } from './unpacked.ts';
 
 export interface OpenOptions {
@@ -34,7 +33,7 @@ export interface OpenOptions {
   random?: Random;
   /** Who stands in our locks; a stable and unique host name matters in containers. */
   owner?: LockOwner;
-  /** Read without locks, for a storage that cannot be written. */
+  /** Read without locks, for a storage that cannot be written. Whatever writes is refused then. */
   withoutLock?: boolean;
   /** How long to wait for somebody else's lock. */
   retryLockMs?: number;
@@ -50,8 +49,17 @@ export interface InitOptions extends OpenOptions {
 
 export interface LockRequest {
   exclusive: boolean;
+  /** Nothing is written while it is held. By default so unless it is exclusive. */
+  isReading?: boolean;
   signal?: AbortSignal | undefined;
   onWait?: (conflict: RepositoryError) => void;
+}
+
+/** An index, the files it was made of (our own new ones included), and its reader. */
+interface CurrentIndex {
+  index: RepositoryIndex;
+  files: Set<IndexId>;
+  reader: BlobReader;
 }
 
 /** An opened repository. What is done with it (backup, restore, check …) are functions that take one. */
@@ -65,12 +73,11 @@ export class Repository {
   readonly owner: LockOwner;
   readonly #options: OpenOptions;
   #key: OpenedKey;
-  #index: Promise<RepositoryIndex> | undefined;
-  /** The index files that `#index` was made of, our own new ones included. */
-  #indexFiles = new Set<IndexId>();
+  #index: Promise<CurrentIndex> | undefined;
   /** Others may have written since the index files were listed. */
   #isIndexDue = true;
-  #reader: BlobReader | undefined;
+  /** Indexes in which a write session claims ids. A second session must not take such a claim for a stored blob. */
+  readonly #claimed = new WeakSet<RepositoryIndex>();
 
   constructor(options: OpenOptions, parts: { storage: Storage; config: RepositoryConfig; key: OpenedKey }) {
     this.#options = options;
@@ -117,10 +124,14 @@ export class Repository {
    * What all index files say, kept up to date by our own writes. Read once, and again when the first call under a
    * new lock finds that others have written. List snapshots before.
    */
-  index(): Promise<RepositoryIndex> {
+  async index(): Promise<RepositoryIndex> {
+    return (await this.#upToDate()).index;
+  }
+
+  #upToDate(): Promise<CurrentIndex> {
     if (this.#index && !this.#isIndexDue) return this.#index;
     this.#isIndexDue = false;
-    const index = this.#currentIndex(this.#index);
+    const index = this.#refreshed(this.#index);
     this.#index = index;
     // A failed load may be tried again.
     index.catch(() => {
@@ -129,48 +140,40 @@ export class Repository {
     return index;
   }
 
-  async #currentIndex(loaded: Promise<RepositoryIndex> | undefined): Promise<RepositoryIndex> {
-    if (loaded && (await this.#areIndexFilesKnown())) return loaded;
-    const { index, files } = await loadIndex(this.unpacked);
-    this.#indexFiles = new Set(files);
-    this.#reader = undefined;
-    return index;
+  async #refreshed(before: Promise<CurrentIndex> | undefined): Promise<CurrentIndex> {
+    const known = await before?.catch(() => undefined);
+    return known && (await this.#areAllIndexFiles(known.files)) ? known : this.#loadIndex();
   }
 
-  async #areIndexFilesKnown(): Promise<boolean> {
+  async #loadIndex(): Promise<CurrentIndex> {
+    const { index, files } = await loadIndex(this.unpacked);
+    return { index, files: new Set(files), reader: new BlobReader(this.storage, index, this.key.key) };
+  }
+
+  async #areAllIndexFiles(files: ReadonlySet<IndexId>): Promise<boolean> {
     let count = 0;
     for await (const { id } of this.unpacked.list('index')) {
-      if (!this.#indexFiles.has(id)) return false;
+      if (!files.has(id)) return false;
       count++;
     }
-    return count === this.#indexFiles.size;
-  }
-
-  /** Takes an index that was read elsewhere (by a check, which tolerates damage). */
-  useIndex({ index, files }: LoadedIndex): void {
-    this.#index = Promise.resolve(index);
-    this.#indexFiles = new Set(files);
-    this.#isIndexDue = false;
-    this.#reader = undefined;
+    return count === files.size;
   }
 
   /** Makes the next use read the index files again: after a failed write, or when others may have written. */
   forgetIndex(): void {
     this.#index = undefined;
     this.#isIndexDue = true;
-    this.#reader = undefined;
   }
 
+  /** Reads single blobs by the current index. */
   async blobReader(): Promise<BlobReader> {
-    const index = await this.index();
-    this.#reader ??= new BlobReader(this.storage, index, this.key.key);
-    return this.#reader;
+    return (await this.#upToDate()).reader;
   }
 
   /** The entries of a folder, in order of their names' bytes. */
   async readTree(id: BlobId, signal?: AbortSignal): Promise<TreeNode[]> {
     const reader = await this.blobReader();
-    return decodeTree(await reader.read('tree', id, signal)).nodes;
+    return reader.readTree(id, signal);
   }
 
   /** The entry at a path of a snapshot (`/a/b`), or undefined for the root itself; see `findEntry`. */
@@ -213,11 +216,32 @@ export class Repository {
     );
   }
 
-  /** Takes a lock as restic does. @throws RepositoryError 'repository.locked' */
+  /**
+   * Takes a lock as restic does; none when the repository was opened `withoutLock` and nothing will be written.
+   * @throws RepositoryError 'repository.locked', 'repository.read-only'
+   */
   async lock(request: LockRequest): Promise<RepositoryLock> {
     const signal = request.signal ?? this.#options.signal;
+    const isReading = request.isReading ?? !request.exclusive;
     this.#isIndexDue = true;
-    if (this.#options.withoutLock && !request.exclusive) return noLock(signal);
+    if (this.#options.withoutLock) {
+      if (isReading) return noLock(signal);
+      throw new RepositoryError(
+        'repository.read-only',
+        'a repository opened without locks can only be read',
+        {
+          hint: 'Open it again with locks (without --no-lock) to change something.',
+        },
+      );
+    }
+    try {
+      return await this.#acquireLock(request, signal);
+    } catch (error) {
+      throw isRefusedWrite(error) ? cannotLock(this.storage.location, isReading, error) : error;
+    }
+  }
+
+  #acquireLock(request: LockRequest, signal: AbortSignal | undefined): Promise<RepositoryLock> {
     const { retryLockMs } = this.#options;
     return acquireLock(this.unpacked, {
       exclusive: request.exclusive,
@@ -229,12 +253,20 @@ export class Repository {
     });
   }
 
+  /**
+   * What a write session needs. The session has the shared index for itself until it is closed; a second one at the
+   * same time gets an index of its own, in which only durable blobs are known.
+   * @throws RepositoryError 'repository.version'
+   */
   async writeContext(): Promise<WriteContext> {
     if (this.config.version === 1) {
       throw new RepositoryError('repository.version', 'a repository of version 1 can be read, not written', {
         hint: 'Upgrade it with `restic migrate upgrade_repo_v2`, then try again.',
       });
     }
+    const current = await this.#upToDate();
+    const { index, files } = this.#claimed.has(current.index) ? await this.#loadIndex() : current;
+    this.#claimed.add(index);
     const { storage, unpacked, executor, clock, random } = this;
     const polynomial = this.config.chunkerPolynomial;
     return {
@@ -242,11 +274,16 @@ export class Repository {
       key: this.key.key,
       polynomial,
       unpacked,
-      index: await this.index(),
+      index,
       executor,
       clock,
       random,
-      onIndexSaved: (id) => this.#indexFiles.add(id),
+      onIndexSaved: (id) => files.add(id),
+      onClosed: () => {
+        this.#claimed.delete(index);
+        // When the shared index is another by now, it doesn't know what this session wrote.
+        this.#isIndexDue = true;
+      },
     };
   }
 
@@ -319,6 +356,27 @@ async function refuseExisting(storage: Storage): Promise<void> {
 async function firstOf(storage: Storage, prefixes: string[]): Promise<string | undefined> {
   for (const prefix of prefixes) for await (const { name } of storage.list(prefix)) return name;
   return undefined;
+}
+
+/** Whether the storage takes no files from us. */
+function isRefusedWrite(error: unknown): boolean {
+  return (
+    error instanceof StorageError &&
+    (error.code === 'storage.read-only' || error.code === 'storage.access-denied')
+  );
+}
+
+function cannotLock(location: string, isReading: boolean, cause: unknown): RepositoryError {
+  return new RepositoryError(
+    'repository.read-only',
+    `cannot lock the repository at ${location}: ${messageOf(cause)}`,
+    {
+      hint: isReading
+        ? 'Read it without a lock (--no-lock), or give the right to write and delete below `locks/`.'
+        : 'Only reading works in a storage that cannot be written. Give the right to write there.',
+      cause,
+    },
+  );
 }
 
 function noLock(signal: AbortSignal | undefined): RepositoryLock {

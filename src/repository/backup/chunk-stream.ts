@@ -47,7 +47,8 @@ export class ChunkStream {
     this.#pool.slots.withdraw(this.#park);
     this.#throwFailure();
     if (this.#slot < 0 && this.#heapBytes + piece.length < chunkSizeMin) {
-      this.#heap.push(piece.slice());
+      // Not by `slice`, which on a Buffer is a view of bytes that the caller uses again.
+      this.#heap.push(new Uint8Array(piece));
       this.#heapBytes += piece.length;
       this.#sizeBytes += piece.length;
       return;

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
-import type { FileAttributes } from '#base';
+import type { Clock, FileAttributes } from '#base';
 import type { ChunkStream } from './chunk-stream.ts';
 
 /**
@@ -24,6 +24,7 @@ export class ContentError extends Error {
 
 export interface ReadOptions {
   signal: AbortSignal;
+  clock: Clock;
   /** The memory in which the stream's rooms lie. */
   memory: ArrayBufferLike;
   onBytes(count: number): void;
@@ -31,6 +32,8 @@ export interface ReadOptions {
 
 /** Without O_NONBLOCK a FIFO that has taken the file's place would block us for ever. */
 const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** How long a source may take to close after it was given up. */
+const closeGraceMs = 2000;
 const readBytesMax = 2 * 1024 * 1024;
 
 /**
@@ -64,26 +67,52 @@ export async function readLocalFile(
   }
 }
 
-/** Reads a source's stream to its end. @throws ContentError when the stream fails */
+/**
+ * Reads a source's stream to its end. When the signal is aborted it rejects soon, even if the source hangs.
+ * @throws ContentError when the stream fails
+ */
 export async function readPieces(
   stream: ChunkStream,
   pieces: AsyncIterable<Uint8Array>,
   options: ReadOptions,
 ): Promise<void> {
+  const { signal } = options;
   const iterator = pieces[Symbol.asyncIterator]();
-  let ended = false;
   try {
     for (;;) {
-      options.signal.throwIfAborted();
-      const next = await ofSource(Promise.resolve(iterator.next()));
-      ended = next.done === true;
+      const next = await nextPiece(iterator, signal);
       if (next.done) return;
       await stream.write(next.value);
       options.onBytes(next.value.length);
     }
-  } finally {
-    if (!ended) await iterator.return?.();
+  } catch (error) {
+    await closeSource(iterator, options.clock);
+    throw error;
   }
+}
+
+/** What goes wrong here is a consequence of what went wrong before. One that hangs is left behind. */
+async function closeSource(iterator: AsyncIterator<Uint8Array>, clock: Clock): Promise<void> {
+  const closed = new AbortController();
+  const close = Promise.try(() => iterator.return?.())
+    .catch(() => {})
+    .finally(() => closed.abort());
+  const wait = clock.sleep(closeGraceMs, { signal: closed.signal, background: true }).catch(() => {});
+  await Promise.race([close, wait]);
+}
+
+function nextPiece(
+  iterator: AsyncIterator<Uint8Array>,
+  signal: AbortSignal,
+): Promise<IteratorResult<Uint8Array>> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    Promise.try(() => iterator.next())
+      .then(resolve, (error: unknown) => reject(signal.aborted ? signal.reason : new ContentError(error)))
+      .finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 async function ofSource<T>(work: Promise<T>): Promise<T> {

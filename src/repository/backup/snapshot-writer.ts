@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
-import { type FileAttributes, systemCodeOf } from '#base';
+import { type Clock, type FileAttributes, systemCodeOf } from '#base';
 import { chunkSizeMin } from '../chunker/chunker.ts';
 import type { FileOutcome } from '../executor/lane.ts';
 import type { BlobId } from '../format/ids.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { nodeOf, type TreeNode } from '../snapshot/tree.ts';
 import type { ChunkStream, StoredContent } from './chunk-stream.ts';
-import { ContentError, type FileContent, readLocalFile, readPieces } from './content-reader.ts';
+import {
+  ContentError,
+  type FileContent,
+  type ReadOptions,
+  readLocalFile,
+  readPieces,
+} from './content-reader.ts';
 import { SmallFiles } from './small-files.ts';
 import { type FinishedFolder, type OpenFolder, TreeBuilder } from './tree-builder.ts';
 import type { WriteSession } from './write-session.ts';
@@ -33,6 +39,7 @@ export interface WriteProgress {
 export interface SnapshotWriterOptions {
   session: WriteSession;
   index: RepositoryIndex;
+  clock: Clock;
   /** Root tree of the parent snapshot; files that it shows with the same size, times and inode are not read again. */
   parentTree?: BlobId | undefined;
   readTree(id: BlobId): Promise<TreeNode[]>;
@@ -75,12 +82,15 @@ export class SnapshotWriter {
   readonly #trees: TreeBuilder;
   readonly #smallFiles: SmallFiles;
   readonly #streams = new Set<Promise<void>>();
+  readonly #abandoned = new AbortController();
+  readonly #signal: AbortSignal;
   #folder: OpenFolder;
   #failure: unknown;
 
   private constructor(options: SnapshotWriterOptions, before: Pick<OpenFolder, 'before' | 'beforeId'>) {
     const { session } = options;
     this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#abandoned.signal]);
     this.#smallFiles = new SmallFiles(session.pool);
     this.#trees = new TreeBuilder({
       pool: session.pool,
@@ -148,6 +158,14 @@ export class SnapshotWriter {
     return this.#trees.finishRoot();
   }
 
+  /** Gives up: no source is read any more once it has resolved, but for one that hangs. */
+  async abandon(reason: unknown): Promise<void> {
+    this.#abandoned.abort(reason);
+    this.#options.session.pool.fail(reason);
+    await this.#smallFiles.drain().catch(() => {});
+    while (this.#streams.size > 0) await Promise.all(this.#streams);
+  }
+
   #isUnchanged(before: TreeNode, now: FileAttributes): boolean {
     const { ignoreInode, ignoreCtime, index } = this.#options;
     return (
@@ -205,15 +223,17 @@ export class SnapshotWriter {
 
   async #storeStream(place: FilePlace, read: (stream: ChunkStream) => Promise<void>): Promise<void> {
     const stream = this.#options.session.openStream();
+    let stored: StoredContent;
     try {
       await read(stream);
+      stored = await stream.end();
     } catch (error) {
       stream.abandon();
       if (!(error instanceof ContentError)) throw error;
       this.#lose(place, error.cause);
       return;
     }
-    this.#addStored(place, await stream.end());
+    this.#addStored(place, stored);
   }
 
   async #readLocal(stream: ChunkStream, place: FilePlace, localPath: Uint8Array): Promise<void> {
@@ -223,15 +243,16 @@ export class SnapshotWriter {
 
   async #readPieces(stream: ChunkStream, content: Extract<FileContent, { open: unknown }>): Promise<void> {
     try {
-      await readPieces(stream, content.open(this.#options.signal), this.#readOptions());
+      await readPieces(stream, content.open(this.#signal), this.#readOptions());
     } catch (error) {
       throw content.isVital && error instanceof ContentError ? error.cause : error;
     }
   }
 
-  #readOptions(): { signal: AbortSignal; memory: ArrayBufferLike; onBytes(count: number): void } {
+  #readOptions(): ReadOptions {
     return {
-      signal: this.#options.signal,
+      clock: this.#options.clock,
+      signal: this.#signal,
       memory: this.#options.session.pool.memory.buffer,
       onBytes: (count) => {
         this.progress.bytesProcessed += count;

@@ -26,6 +26,8 @@ export interface WriteContext {
   random: Random;
   /** Called with each new index file, so that it is not read again. */
   onIndexSaved(id: IndexId): void;
+  /** Called when the session is closed: the index is free for the next one. */
+  onClosed(): void;
 }
 
 export interface WriteOptions {
@@ -57,12 +59,19 @@ export class WriteSession {
   readonly #context: WriteContext;
   readonly #uploader: PackUploader;
   readonly #indexWriter: IndexWriter;
+  readonly #abort = new AbortController();
+  #closed: Promise<void> | undefined;
   #chunker: Chunker | undefined;
 
   constructor(context: WriteContext, options: WriteOptions = {}) {
     this.#context = context;
-    this.#indexWriter = new IndexWriter(context.unpacked, context.clock, context.onIndexSaved);
-    this.#uploader = new PackUploader(context.storage, (pack) => this.#onUploaded(pack));
+    this.#indexWriter = new IndexWriter({
+      unpacked: context.unpacked,
+      clock: context.clock,
+      onSaved: context.onIndexSaved,
+      signal: this.#abort.signal,
+    });
+    this.#uploader = new PackUploader(context.storage, (pack) => this.#onUploaded(pack), this.#abort.signal);
     this.pool = new LanePool({
       executor: context.executor,
       table: context.index.table,
@@ -96,10 +105,20 @@ export class WriteSession {
     await this.#indexWriter.flush();
   }
 
-  /** Ends the lanes. Without a `flush` before, what was stored last stays unreferenced and harmless. */
-  async close(): Promise<void> {
-    await this.#uploader.abort(new Error('the write session was closed'));
+  /**
+   * Ends lanes and uploads; nothing runs any more when it has resolved. Without a `flush` before, what was stored
+   * last stays unreferenced and harmless. May be called twice.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#abort.abort(new Error('the write session was closed'));
     await this.pool.close();
+    await Promise.all([this.#uploader.settle(), this.#indexWriter.settle()]);
+    this.#context.onClosed();
   }
 
   #onUploaded(pack: UploadedPack): void {

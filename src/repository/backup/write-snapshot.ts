@@ -2,6 +2,7 @@ import type { FileAttributes } from '#base';
 import type { Storage } from '#storage';
 import { RepositoryError } from '../errors.ts';
 import type { BlobId } from '../format/ids.ts';
+import type { RepositoryIndex } from '../index/repository-index.ts';
 import type { Repository } from '../repository.ts';
 import { findParent } from '../snapshot/find-snapshot.ts';
 import type { Snapshot, SnapshotSummary, StoredSnapshot } from '../snapshot/snapshot.ts';
@@ -57,7 +58,11 @@ export async function writeSnapshot(
   options: WriteSnapshotOptions,
   fill: (writer: SnapshotWriter) => Promise<void>,
 ): Promise<WrittenSnapshot> {
-  await using lock = await repository.lock({ exclusive: false, signal: options.signal });
+  await using lock = await repository.lock({
+    exclusive: false,
+    isReading: options.dryRun === true,
+    signal: options.signal,
+  });
   const beganNs = nowNs(repository);
   const timeNs = options.timeNs ?? beganNs;
   const snapshots = await repository.snapshots();
@@ -65,11 +70,13 @@ export async function writeSnapshot(
   const hostname = options.hostname ?? repository.owner.hostname;
   const parent = chooseParent(snapshots, options, { hostname, paths: options.paths, timeNs });
   const problems: FileProblem[] = [];
-  const { session, unpacked } = await openSession(repository, options);
+  const { session, unpacked, index } = await openSession(repository, options);
+  let writer: SnapshotWriter | undefined;
   try {
-    const writer = await SnapshotWriter.begin({
+    writer = await SnapshotWriter.begin({
       session,
-      index: await repository.index(),
+      index,
+      clock: repository.clock,
       parentTree: parent?.tree,
       readTree: (id) => repository.readTree(id, lock.signal),
       onProblem: (problem) => {
@@ -95,22 +102,26 @@ export async function writeSnapshot(
   } catch (error) {
     // Ids that were claimed and not stored must not pass for known.
     repository.forgetIndex();
-    throw lock.signal.aborted ? lock.signal.reason : error;
+    const reason: unknown = lock.signal.aborted ? lock.signal.reason : error;
+    await Promise.all([writer?.abandon(reason), session.close()]);
+    throw reason;
   } finally {
-    await session.close();
     if (options.dryRun) repository.forgetIndex();
+    await session.close();
   }
 }
 
 async function openSession(
   repository: Repository,
   options: WriteSnapshotOptions,
-): Promise<{ session: WriteSession; unpacked: UnpackedFiles }> {
+): Promise<{ session: WriteSession; unpacked: UnpackedFiles; index: RepositoryIndex }> {
   const context = await repository.writeContext();
-  if (!options.dryRun) return { session: new WriteSession(context, options), unpacked: context.unpacked };
+  const { index } = context;
+  if (!options.dryRun)
+    return { session: new WriteSession(context, options), unpacked: context.unpacked, index };
   const storage = withoutWrites(context.storage);
   const unpacked = new UnpackedFiles({ storage, key: context.key, random: context.random, version: 2 });
-  return { session: new WriteSession({ ...context, storage, unpacked }, options), unpacked };
+  return { session: new WriteSession({ ...context, storage, unpacked }, options), unpacked, index };
 }
 
 /** The storage of a dry run. */

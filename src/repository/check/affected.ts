@@ -1,5 +1,5 @@
 import type { BlobId } from '../format/ids.ts';
-import type { Repository } from '../repository.ts';
+import type { BlobReader } from '../read/blob-reader.ts';
 import type { StoredSnapshot } from '../snapshot/snapshot.ts';
 import type { TreeNode } from '../snapshot/tree.ts';
 
@@ -14,9 +14,10 @@ const affectedMax = 1000;
 
 /** Walks the snapshots for files that need a bad blob. */
 export async function findAffected(
-  repository: Repository,
+  reader: BlobReader,
   snapshots: readonly StoredSnapshot[],
   isBad: (type: 'data' | 'tree', id: BlobId) => boolean,
+  signal?: AbortSignal,
 ): Promise<AffectedFile[]> {
   const affected: AffectedFile[] = [];
   for (const snapshot of snapshots) {
@@ -26,7 +27,7 @@ export async function findAffected(
         affected.push({ snapshot: snapshot.id, path: next.path || '/' });
         continue;
       }
-      for (const node of await readIfPossible(repository, next.id)) {
+      for (const node of await readIfPossible(reader, next.id, signal)) {
         const path = `${next.path}/${Buffer.from(node.name).toString()}`;
         if (node.content?.some((id) => isBad('data', id))) affected.push({ snapshot: snapshot.id, path });
         if (node.subtree) queue.push({ id: node.subtree, path });
@@ -37,10 +38,11 @@ export async function findAffected(
 }
 
 /** A tree that cannot be read is a finding of its own already. */
-async function readIfPossible(repository: Repository, id: BlobId): Promise<TreeNode[]> {
+async function readIfPossible(reader: BlobReader, id: BlobId, signal?: AbortSignal): Promise<TreeNode[]> {
   try {
-    return await repository.readTree(id);
+    return await reader.readTree(id, signal);
   } catch {
+    signal?.throwIfAborted();
     return [];
   }
 }

@@ -6,26 +6,32 @@ import type { Repository } from '../repository.ts';
 import { listStored } from '../unpacked-raw.ts';
 import type { Finding } from './finding.ts';
 
-/** A pack that is there and known. */
+/** A pack that is there and holds blobs by the index. */
 export interface KnownPack {
   number: number;
   id: PackId;
   sizeBytes: number;
 }
 
-/** Compares the packs in the storage with the index, without reading them. Returns those worth reading. */
+export interface KnownPacks {
+  found: KnownPack[];
+  /** Numbers of packs that are marked for deletion and gone already: what lies in no other pack is lost. */
+  goneMarked: ReadonlySet<number>;
+}
+
+/** Compares the packs in the storage with the index, without reading them. */
 export async function checkPacks(
   repository: Repository,
   index: RepositoryIndex,
   report: (finding: Finding) => void,
   signal?: AbortSignal,
-): Promise<KnownPack[]> {
+): Promise<KnownPacks> {
   const facts = packFacts(index);
-  const numbers = new Map<PackId, number>();
-  for (let number = 0; number < index.packs.count; number++) numbers.set(index.packs.idOf(number), number);
+  const unseen = new Map<PackId, number>();
+  for (let number = 0; number < index.packs.count; number++) unseen.set(index.packs.idOf(number), number);
   const found: KnownPack[] = [];
   for await (const { id, sizeBytes } of listStored(repository.storage, 'data', signal ? { signal } : {})) {
-    const number = numbers.get(id);
+    const number = unseen.get(id);
     if (number === undefined) {
       report({
         gravity: 'hint',
@@ -35,13 +41,16 @@ export async function checkPacks(
       });
       continue;
     }
-    numbers.delete(id);
+    unseen.delete(id);
+    // A pack with nothing but a mark waits for its deletion.
+    if (facts.blobs[number] === 0) continue;
     found.push({ number, id, sizeBytes });
     reportSize(facts, { number, id, sizeBytes }, report);
   }
-  for (const [id, number] of numbers) {
-    const isNeeded = facts.blobs[number]! > 0;
-    if (!isNeeded) continue;
+  const goneMarked = new Set<number>();
+  for (const [id, number] of unseen) {
+    if (!index.isLive(number)) goneMarked.add(number);
+    if (facts.blobs[number] === 0) continue;
     report({
       gravity: 'error',
       code: 'pack-missing',
@@ -49,7 +58,7 @@ export async function checkPacks(
       message: `pack ${short(id)} is missing from the storage`,
     });
   }
-  return found;
+  return { found, goneMarked };
 }
 
 interface PackFacts {
@@ -79,7 +88,6 @@ function packFacts(index: RepositoryIndex): PackFacts {
 
 function reportSize(facts: PackFacts, pack: KnownPack, report: (finding: Finding) => void): void {
   const { number, id, sizeBytes } = pack;
-  if (facts.blobs[number] === 0) return;
   const expected = facts.bytes[number]! + facts.headers[number]! + sealOverheadBytes + packTrailerBytes;
   if (expected !== sizeBytes) {
     report({

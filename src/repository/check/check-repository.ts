@@ -1,7 +1,9 @@
 import { messageOf } from '#base';
+import { RepositoryError } from '../errors.ts';
 import type { BlobId } from '../format/ids.ts';
-import { type LoadedIndex, loadIndex } from '../index/load-index.ts';
+import { loadIndex } from '../index/load-index.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
+import { BlobReader } from '../read/blob-reader.ts';
 import type { Repository } from '../repository.ts';
 import type { StoredSnapshot } from '../snapshot/snapshot.ts';
 import { type AffectedFile, findAffected } from './affected.ts';
@@ -54,7 +56,11 @@ export async function checkRepository(
   repository: Repository,
   options: CheckOptions = {},
 ): Promise<CheckReport> {
-  await using lock = await repository.lock({ exclusive: true, signal: options.signal });
+  await using lock = await repository.lock({
+    exclusive: true,
+    isReading: true,
+    signal: options.signal,
+  });
   const { signal } = lock;
   const findings: Finding[] = [];
   const report = (finding: Finding): void => {
@@ -72,22 +78,22 @@ export async function checkRepository(
     bytesDone: 0,
   };
   options.onProgress?.(progress);
-  const snapshots = await checkSnapshots(repository, report);
+  const snapshots = await checkSnapshots(repository, report, signal);
   progress.snapshotsTotal = snapshots.length;
-  const loaded = await checkIndex(repository, report);
-  const { index } = loaded;
+  // An index of its own: it may be full of holes, which nobody else must take for the truth.
+  const index = await checkIndex(repository, report, signal);
+  const reader = new BlobReader(repository.storage, index, repository.key.key);
   progress.phase = 'packs';
-  const packs = await checkPacks(repository, index, report, signal);
+  const { found: packs, goneMarked } = await checkPacks(repository, index, report, signal);
   progress.phase = 'trees';
-  repository.useIndex(loaded);
-  await checkTrees(repository, index, snapshots, report, progress, signal);
+  await checkTrees({ index, reader, goneMarked }, snapshots, report, progress, signal);
   const chosen = choosePacks(repository, packs, options.readData ?? 'none');
   progress.phase = 'data';
   progress.packsTotal = chosen.length;
   progress.bytesTotal = chosen.reduce((sum, pack) => sum + pack.sizeBytes, 0);
   await readPacks(repository, index, chosen, report, progress, signal);
   progress.phase = 'affected';
-  const affected = await affectedBy(repository, index, snapshots, findings);
+  const affected = await affectedBy({ index, reader }, snapshots, findings, signal);
   return {
     findings,
     isSound: !findings.some((finding) => finding.gravity === 'error'),
@@ -103,8 +109,10 @@ export async function checkRepository(
 async function checkSnapshots(
   repository: Repository,
   report: (finding: Finding) => void,
+  signal: AbortSignal,
 ): Promise<StoredSnapshot[]> {
   return repository.snapshots({
+    signal,
     onDamaged: (id, error) =>
       report({
         gravity: 'error',
@@ -115,17 +123,22 @@ async function checkSnapshots(
   });
 }
 
-async function checkIndex(repository: Repository, report: (finding: Finding) => void): Promise<LoadedIndex> {
-  const loaded = await loadIndex(repository.unpacked, {
+async function checkIndex(
+  repository: Repository,
+  report: (finding: Finding) => void,
+  signal: AbortSignal,
+): Promise<RepositoryIndex> {
+  const { index } = await loadIndex(repository.unpacked, {
+    signal,
     onDamaged: (id, error) =>
       report({
         gravity: 'error',
-        code: 'index-damaged',
+        code: error instanceof RepositoryError ? 'index-damaged' : 'unreadable',
         index: id,
         message: `index file ${id.slice(0, 12)}: ${messageOf(error)}`,
       }),
   });
-  const { copyCount } = loaded.index;
+  const { copyCount } = index;
   if (copyCount > 0) {
     report({
       gravity: 'hint',
@@ -133,7 +146,7 @@ async function checkIndex(repository: Repository, report: (finding: Finding) => 
       message: `${copyCount} blobs are stored twice; a prune will remove one copy`,
     });
   }
-  return loaded;
+  return index;
 }
 
 function choosePacks(
@@ -163,10 +176,10 @@ function choosePacks(
 
 /** Files that contain what is damaged or lies in a missing pack. */
 async function affectedBy(
-  repository: Repository,
-  index: RepositoryIndex,
+  { index, reader }: { index: RepositoryIndex; reader: BlobReader },
   snapshots: readonly StoredSnapshot[],
   findings: readonly Finding[],
+  signal: AbortSignal,
 ): Promise<AffectedFile[]> {
   const badBlobs = new Set<BlobId>();
   const badPacks = new Set<string>();
@@ -178,5 +191,5 @@ async function affectedBy(
   if (badBlobs.size === 0 && badPacks.size === 0) return [];
   const isBad = (type: 'data' | 'tree', id: BlobId): boolean =>
     badBlobs.has(id) || index.places(type, id).every((place) => badPacks.has(index.packs.idOf(place.pack)));
-  return findAffected(repository, snapshots, isBad);
+  return findAffected(reader, snapshots, isBad, signal);
 }

@@ -1,10 +1,12 @@
 import { messageOf } from '#base';
+import { StorageError } from '#storage';
 import { sealOverheadBytes } from '../crypto/blob-codec.ts';
+import { forEachAtOnce } from '../for-each-at-once.ts';
 import type { BlobId } from '../format/ids.ts';
-import { idWordsOfHex } from '../index/blob-table.ts';
+import { type BlobLocation, idWordsOfHex } from '../index/blob-table.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { SlotSet } from '../index/slot-set.ts';
-import type { Repository } from '../repository.ts';
+import type { BlobReader } from '../read/blob-reader.ts';
 import type { StoredSnapshot } from '../snapshot/snapshot.ts';
 import { isSafeName, type TreeNode } from '../snapshot/tree.ts';
 import type { Finding } from './finding.ts';
@@ -17,69 +19,66 @@ export interface TreeCheckProgress {
   treesDone: number;
 }
 
+/** An index under check, and a reader by it. */
+export interface CheckedIndex {
+  index: RepositoryIndex;
+  reader: BlobReader;
+  goneMarked: ReadonlySet<number>;
+}
+
 /**
  * Walks every folder of every snapshot once: each tree opens to its id, each entry is valid, each blob is in the
  * index, and (what restic does not look at) the blobs of a file add up to its size.
  */
 export async function checkTrees(
-  repository: Repository,
-  index: RepositoryIndex,
+  { index, reader, goneMarked }: CheckedIndex,
   snapshots: readonly StoredSnapshot[],
   report: (finding: Finding) => void,
   progress: TreeCheckProgress,
   signal?: AbortSignal,
 ): Promise<void> {
+  const isGone = ({ pack }: BlobLocation): boolean => goneMarked.has(pack);
   const seen = new SlotSet(index.table.slots);
   for (const snapshot of snapshots) {
     const queue: { id: BlobId; path: string }[] = [{ id: snapshot.tree, path: '/' }];
-    const work = async (): Promise<void> => {
-      for (let next = queue.pop(); next; next = queue.pop()) {
+    while (queue.length > 0) {
+      await forEachAtOnce(queue.splice(-readersMax), readersMax, async (next) => {
         signal?.throwIfAborted();
         const slot = index.table.slot('tree', idWordsOfHex(next.id));
-        if (slot >= 0 && !seen.add(slot)) continue;
-        const found = await checkTree(repository, index, { ...next, snapshot: snapshot.id }, report);
+        if (slot >= 0 && !seen.add(slot)) return;
+        const place = { snapshot: snapshot.id, path: next.path };
+        for (const node of await readTree(reader, { ...next, ...place }, report, signal)) {
+          const path = `${next.path === '/' ? '' : next.path}/${Buffer.from(node.name).toString()}`;
+          checkNode({ index, isGone }, node, { ...place, path }, report);
+          if (node.type === 'dir' && node.subtree) queue.push({ id: node.subtree, path });
+        }
         progress.treesDone++;
-        queue.push(...found);
-      }
-    };
-    // Readers end when the queue is empty for the moment; a last one finishes what others have queued meanwhile.
-    do await Promise.all(Array.from({ length: Math.min(readersMax, Math.max(1, queue.length)) }, work));
-    while (queue.length > 0);
+      });
+    }
     progress.snapshotsDone++;
   }
 }
 
-async function checkTree(
-  repository: Repository,
-  index: RepositoryIndex,
+async function readTree(
+  reader: BlobReader,
   at: { id: BlobId; path: string; snapshot: string },
   report: (finding: Finding) => void,
-): Promise<{ id: BlobId; path: string }[]> {
-  const place = { snapshot: at.snapshot, path: at.path };
-  let nodes: TreeNode[];
+  signal?: AbortSignal,
+): Promise<TreeNode[]> {
+  const { id, snapshot, path } = at;
   try {
-    nodes = await repository.readTree(at.id);
+    return await reader.readTree(id, signal);
   } catch (error) {
-    report({
-      gravity: 'error',
-      code: 'tree-damaged',
-      ...place,
-      blob: at.id,
-      message: `folder ${at.path}: ${messageOf(error)}`,
-    });
+    signal?.throwIfAborted();
+    const code = error instanceof StorageError ? 'unreadable' : 'tree-damaged';
+    const message = `folder ${path}: ${messageOf(error)}`;
+    report({ gravity: 'error', code, snapshot, path, blob: id, message });
     return [];
   }
-  const folders: { id: BlobId; path: string }[] = [];
-  for (const node of nodes) {
-    const path = `${at.path === '/' ? '' : at.path}/${Buffer.from(node.name).toString()}`;
-    checkNode(index, node, { snapshot: at.snapshot, path }, report);
-    if (node.type === 'dir' && node.subtree) folders.push({ id: node.subtree, path });
-  }
-  return folders;
 }
 
 function checkNode(
-  index: RepositoryIndex,
+  { index, isGone }: { index: RepositoryIndex; isGone: (place: BlobLocation) => boolean },
   node: TreeNode,
   place: { snapshot: string; path: string },
   report: (finding: Finding) => void,
@@ -95,7 +94,7 @@ function checkNode(
   }
   let sizeBytes = 0;
   for (const id of node.content) {
-    const blob = index.places('data', id)[0];
+    const blob = index.places('data', id).find((one) => !isGone(one));
     if (!blob) {
       report({
         gravity: 'error',

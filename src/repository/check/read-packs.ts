@@ -1,12 +1,13 @@
 import { messageOf } from '#base';
-import type { ByteRange } from '#storage';
+import { type ByteRange, StorageError } from '#storage';
 import { sealOverheadBytes } from '../crypto/blob-codec.ts';
 import { RepositoryError } from '../errors.ts';
 import { packPlaces } from '../executor/arena.ts';
 import { LanePool } from '../executor/lane-pool.ts';
+import { forEachAtOnce } from '../for-each-at-once.ts';
 import { nameOf } from '../format/names.ts';
 import { open } from '../format/sealed.ts';
-import { type BlobLocation, type BlobType, hexOfWords } from '../index/blob-table.ts';
+import { type PackBlob, PackContents } from '../index/pack-contents.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { packTrailerBytes, readPackHeader } from '../pack/pack-header.ts';
 import type { Repository } from '../repository.ts';
@@ -18,17 +19,12 @@ export interface ReadProgress {
   bytesDone: number;
 }
 
-interface PackBlob extends BlobLocation {
-  type: BlobType;
-  id: string;
-}
-
 /** Packs that are read while others are verified. */
 const readAhead = 2;
 /** A mismatch may be a fault of the transfer: a pack is read once more before it is called damaged. */
 const attemptsMax = 2;
-/** The pack size of our lanes' buffers while checking. */
-const packSizeTarget = 16 * 1024 * 1024;
+/** The largest packs that restic can be told to make. */
+const packBytesMax = 128 * 1024 * 1024;
 
 /**
  * Reads packs whole: the hash of the file is its name, the header says what the index says, there is nothing
@@ -42,31 +38,29 @@ export async function readPacks(
   progress: ReadProgress,
   signal?: AbortSignal,
 ): Promise<void> {
+  const largest = packs.reduce((max, { sizeBytes }) => Math.max(max, sizeBytes), 0);
+  if (packs.length === 0) return;
   const pool = new LanePool({
     executor: repository.executor,
     table: index.table,
     key: repository.key.key,
     compression: 'auto',
     verify: false,
-    packSizeTarget,
+    packSizeTarget: Math.min(largest, packBytesMax),
     uploads: readAhead,
     extraSlots: 0,
     onPack: () => {
       throw new Error('a check wrote a pack');
     },
   });
-  const checker = new PackChecker(repository, index, pool, packs, report);
+  const checker = new PackChecker(repository, index, pool, report);
   try {
-    const queue = packs.values();
-    const work = async (): Promise<void> => {
-      for (const pack of queue) {
-        signal?.throwIfAborted();
-        await checker.check(pack, signal);
-        progress.packsDone++;
-        progress.bytesDone += pack.sizeBytes;
-      }
-    };
-    await Promise.all(Array.from({ length: repository.executor.lanes + readAhead }, work));
+    await forEachAtOnce(packs, repository.executor.lanes + readAhead, async (pack) => {
+      signal?.throwIfAborted();
+      await checker.check(pack, signal);
+      progress.packsDone++;
+      progress.bytesDone += pack.sizeBytes;
+    });
   } finally {
     await pool.close();
   }
@@ -76,27 +70,22 @@ class PackChecker {
   readonly #repository: Repository;
   readonly #pool: LanePool;
   readonly #report: (finding: Finding) => void;
-  readonly #blobs = new Map<number, PackBlob[]>();
+  readonly #contents: PackContents;
 
   constructor(
     repository: Repository,
     index: RepositoryIndex,
     pool: LanePool,
-    packs: readonly KnownPack[],
     report: (finding: Finding) => void,
   ) {
     this.#repository = repository;
     this.#pool = pool;
     this.#report = report;
-    for (const { number } of packs) this.#blobs.set(number, []);
-    index.forEachCopy((type, id, place) => {
-      this.#blobs.get(place.pack)?.push({ ...place, type, id: hexOfWords(id) });
-    });
+    this.#contents = new PackContents(index);
   }
 
   async check(pack: KnownPack, signal: AbortSignal | undefined): Promise<void> {
-    const blobs = this.#blobs.get(pack.number)!.sort((a, b) => a.offset - b.offset);
-    this.#blobs.delete(pack.number);
+    const blobs = this.#contents.blobsOf(pack.number);
     let findings: Finding[] = [];
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       findings = await this.#findingsOf(pack, blobs, signal);
@@ -111,13 +100,17 @@ class PackChecker {
     try {
       const at = packPlaces(this.#pool.layout, buffer).body;
       if (pack.sizeBytes > this.#pool.layout.packBufferBytes) {
-        return [damage(pack, `it has ${pack.sizeBytes} bytes, more than this version can check`)];
+        return [
+          fault(pack, 'unreadable', `it has ${pack.sizeBytes} bytes, more than this version can check`),
+        ];
       }
       await this.#readInto(at, pack, signal);
       return await this.#verify(pack, blobs, at);
     } catch (error) {
       signal?.throwIfAborted();
-      return [damage(pack, messageOf(error))];
+      if (!(error instanceof StorageError)) throw error;
+      const isGone = error.code === 'storage.not-found' || error.code === 'storage.range';
+      return [fault(pack, isGone ? 'pack-damaged' : 'unreadable', messageOf(error))];
     } finally {
       this.#pool.releaseBuffer(buffer);
     }
@@ -139,7 +132,7 @@ class PackChecker {
   async #verify(pack: KnownPack, blobs: PackBlob[], at: number): Promise<Finding[]> {
     const findings: Finding[] = [];
     const layoutFault = this.#layoutFault(pack, blobs, at);
-    if (layoutFault) findings.push(damage(pack, layoutFault));
+    if (layoutFault) findings.push(fault(pack, 'pack-damaged', layoutFault));
     const inside = blobs.filter((blob) => blob.offset + blob.length <= pack.sizeBytes);
     const { hash, damaged } = await this.#pool.run({
       kind: 'verify',
@@ -152,7 +145,7 @@ class PackChecker {
         id,
       })),
     });
-    if (hash !== pack.id) findings.push(damage(pack, 'its content does not hash to its name'));
+    if (hash !== pack.id) findings.push(fault(pack, 'pack-damaged', 'its content does not hash to its name'));
     const outside = blobs.filter((blob) => blob.offset + blob.length > pack.sizeBytes);
     for (const blob of [...damaged.map((i) => inside[i]!), ...outside]) {
       findings.push({
@@ -201,10 +194,10 @@ class PackChecker {
   }
 }
 
-function damage(pack: KnownPack, what: string): Finding {
+function fault(pack: KnownPack, code: 'pack-damaged' | 'unreadable', what: string): Finding {
   return {
     gravity: 'error',
-    code: 'pack-damaged',
+    code,
     pack: pack.id,
     message: `pack ${pack.id.slice(0, 12)}: ${what}`,
   };

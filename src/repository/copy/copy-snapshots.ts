@@ -1,5 +1,6 @@
 import type { StoredCounts, WriteOptions } from '../backup/write-session.ts';
 import { WriteSession } from '../backup/write-session.ts';
+import type { RepositoryIndex } from '../index/repository-index.ts';
 import { isLoss } from '../loss.ts';
 import type { Repository } from '../repository.ts';
 import { byTime } from '../snapshot/load-snapshots.ts';
@@ -49,12 +50,17 @@ export async function copySnapshots(
   options: CopyOptions = {},
 ): Promise<CopyReport> {
   await using sourceLock = await from.lock({ exclusive: false, signal: options.signal });
-  await using targetLock = await to.lock({ exclusive: false, signal: options.signal });
+  await using targetLock = await to.lock({
+    exclusive: false,
+    isReading: false,
+    signal: options.signal,
+  });
   const signal = AbortSignal.any([sourceLock.signal, targetLock.signal]);
   const snapshots = [...(options.snapshots ?? (await from.snapshots()))].sort(byTime);
   // One that is damaged counts for nothing; the check of the target tells.
   const known = knownByStableId(await to.snapshots({ onDamaged: () => {} }));
-  const session = new WriteSession(await to.writeContext(), options);
+  const context = await to.writeContext();
+  const session = new WriteSession(context, options);
   const report: CopyReport = {
     copied: [],
     present: [],
@@ -63,7 +69,7 @@ export async function copySnapshots(
     counts: session.counts,
   };
   try {
-    const copier = new SnapshotCopier({ from, to, session, signal, report, options });
+    const copier = new SnapshotCopier({ from, to, session, present: context.index, signal, report, options });
     await copier.run(snapshots, known);
   } catch (error) {
     // Ids that were claimed and not stored must not pass for known.
@@ -79,6 +85,8 @@ class SnapshotCopier {
   readonly #from: Repository;
   readonly #to: Repository;
   readonly #session: WriteSession;
+  /** What the target holds, as the session sees it. */
+  readonly #present: RepositoryIndex;
   readonly #signal: AbortSignal;
   readonly #report: CopyReport;
   readonly #options: CopyOptions;
@@ -91,6 +99,7 @@ class SnapshotCopier {
     from: Repository;
     to: Repository;
     session: WriteSession;
+    present: RepositoryIndex;
     signal: AbortSignal;
     report: CopyReport;
     options: CopyOptions;
@@ -98,6 +107,7 @@ class SnapshotCopier {
     this.#from = parts.from;
     this.#to = parts.to;
     this.#session = parts.session;
+    this.#present = parts.present;
     this.#signal = parts.signal;
     this.#report = parts.report;
     this.#options = parts.options;
@@ -110,7 +120,7 @@ class SnapshotCopier {
     const trees = await TreeCopier.open({
       from: this.#from,
       session: this.#session,
-      present: await this.#to.index(),
+      present: this.#present,
       progress: this.#progress,
       signal: this.#signal,
     });

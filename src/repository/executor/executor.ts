@@ -150,6 +150,7 @@ class ThreadLane implements LaneHandle {
     this.#closed = true;
     this.#worker.postMessage({ close: true });
     await this.#exit;
+    this.#fail(new Error('the lane was closed'));
   }
 
   #fail(error: unknown): void {

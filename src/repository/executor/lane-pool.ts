@@ -84,10 +84,11 @@ export class LanePool {
     this.#pump();
   }
 
-  /** Refuses everything from now on, and frees lanes that wait for a buffer. */
+  /** Refuses everything from now on, and ends every wait for a buffer or a slot. */
   fail(error: unknown): void {
     this.#failure ??= error;
     this.#buffers.abandon();
+    this.slots.fail(this.#failure);
     for (const job of this.#queue.splice(0)) job.reject(this.#failure);
   }
 

@@ -8,8 +8,9 @@ import assert from 'node:assert/strict';
  */
 export class SlotPool {
   readonly #holders: number[];
-  readonly #waiting: ((slot: number) => void)[] = [];
+  readonly #waiting: { resolve(slot: number): void; reject(error: unknown): void }[] = [];
   readonly #offers = new Set<() => void>();
+  #failure: unknown;
 
   constructor(slots: number) {
     this.#holders = new Array<number>(slots).fill(0);
@@ -19,15 +20,16 @@ export class SlotPool {
     return this.#holders.every((count) => count === 0);
   }
 
-  /** Waits for a free slot; the caller holds it. */
+  /** Waits for a free slot; the caller holds it. Rejects when the pool has failed. */
   acquire(): Promise<number> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const slot = this.#holders.indexOf(0);
     if (slot >= 0) {
       this.#holders[slot] = 1;
       return Promise.resolve(slot);
     }
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
       this.#callIn();
     });
   }
@@ -53,7 +55,13 @@ export class SlotPool {
     const next = this.#waiting.shift();
     if (!next) return;
     this.#holders[slot] = 1;
-    next(slot);
+    next.resolve(slot);
+  }
+
+  /** Ends every wait, now and later: whoever holds the slots may never let go. */
+  fail(error: unknown): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
   }
 
   #callIn(): void {

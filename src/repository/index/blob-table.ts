@@ -12,6 +12,13 @@ export interface BlobLocation {
   uncompressedLength: number;
 }
 
+/** One placed blob. The id's words lie in the table: they are valid until it changes. */
+export interface TableEntry {
+  type: BlobType;
+  id: Int32Array;
+  location: BlobLocation;
+}
+
 /** One entry is 12 words: state, offset, length, uncompressed length, 8 words of id. */
 const entryWords = 12;
 const field = { state: 0, offset: 1, length: 2, uncompressedLength: 3, id: 4 };
@@ -141,14 +148,7 @@ export class BlobTable {
     const found = this.#locate(type, id);
     if (!found) return undefined;
     const { words } = this.#segments[found.segment]!;
-    const state = words[found.at]! & ~treeBit;
-    if (state < firstPack) return undefined;
-    return {
-      pack: state - firstPack,
-      offset: words[found.at + field.offset]! >>> 0,
-      length: words[found.at + field.length]! >>> 0,
-      uncompressedLength: words[found.at + field.uncompressedLength]! >>> 0,
-    };
+    return (words[found.at]! & ~treeBit) < firstPack ? undefined : locationOf(words, found.at);
   }
 
   /** A stable number of the blob below `slots`, for bit sets over the table; -1 when unknown. */
@@ -170,24 +170,22 @@ export class BlobTable {
     for (const { words, capacity } of this.#segments) {
       for (let slot = 0; slot < capacity; slot++) {
         const at = slot * entryWords;
-        const raw = words[at]!;
-        const state = raw & ~treeBit;
-        if (state < firstPack) continue;
-        const location = {
-          pack: state - firstPack,
-          offset: words[at + field.offset]! >>> 0,
-          length: words[at + field.length]! >>> 0,
-          uncompressedLength: words[at + field.uncompressedLength]! >>> 0,
-        };
-        visit(
-          raw & treeBit ? 'tree' : 'data',
-          words.subarray(at + field.id, at + field.id + 8),
-          location,
-          before + slot,
-        );
+        if ((words[at]! & ~treeBit) < firstPack) continue;
+        const { type, id, location } = entryOf(words, at);
+        visit(type, id, location, before + slot);
       }
       before += capacity;
     }
+  }
+
+  /** The placed blob at a slot that `forEach` or `slot` told. */
+  entryAt(slot: number): TableEntry {
+    let at = slot;
+    for (const { words, capacity } of this.#segments) {
+      if (at < capacity) return entryOf(words, at * entryWords);
+      at -= capacity;
+    }
+    throw new RangeError(`the table has no slot ${slot}`);
   }
 
   #locate(type: BlobType, id: Int32Array): { segment: number; at: number } | undefined {
@@ -241,6 +239,23 @@ export class BlobTable {
     words[at + field.uncompressedLength] = uncompressedLength;
     Atomics.store(words, at, type === 'tree' ? (pack + firstPack) | treeBit : pack + firstPack);
   }
+}
+
+function entryOf(words: Int32Array, at: number): TableEntry {
+  return {
+    type: words[at]! & treeBit ? 'tree' : 'data',
+    id: words.subarray(at + field.id, at + field.id + 8),
+    location: locationOf(words, at),
+  };
+}
+
+function locationOf(words: Int32Array, at: number): BlobLocation {
+  return {
+    pack: (words[at]! & ~treeBit) - firstPack,
+    offset: words[at + field.offset]! >>> 0,
+    length: words[at + field.length]! >>> 0,
+    uncompressedLength: words[at + field.uncompressedLength]! >>> 0,
+  };
 }
 
 /** Ids are hashes, so their first word is already uniform. */

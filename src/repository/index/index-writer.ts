@@ -14,16 +14,23 @@ export class IndexWriter {
   readonly #unpacked: UnpackedFiles;
   readonly #clock: Clock;
   readonly #onSaved: (id: IndexId) => void;
+  readonly #signal: AbortSignal;
   #packs: IndexPack[] = [];
   #blobCount = 0;
   #begunMs = 0;
   #saves: Promise<void> = Promise.resolve();
   #failure: unknown;
 
-  constructor(unpacked: UnpackedFiles, clock: Clock, onSaved: (id: IndexId) => void) {
-    this.#unpacked = unpacked;
-    this.#clock = clock;
-    this.#onSaved = onSaved;
+  constructor(options: {
+    unpacked: UnpackedFiles;
+    clock: Clock;
+    onSaved: (id: IndexId) => void;
+    signal: AbortSignal;
+  }) {
+    this.#unpacked = options.unpacked;
+    this.#clock = options.clock;
+    this.#onSaved = options.onSaved;
+    this.#signal = options.signal;
   }
 
   /** Takes a pack that is durable. */
@@ -45,6 +52,11 @@ export class IndexWriter {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** Waits until no index file is being written, however that ended. */
+  async settle(): Promise<void> {
+    await this.#saves;
+  }
+
   #save(): void {
     if (this.#packs.length === 0) return;
     const json = encodeIndex({ packs: this.#packs });
@@ -52,7 +64,7 @@ export class IndexWriter {
     this.#blobCount = 0;
     this.#saves = this.#saves
       .then(async () => {
-        this.#onSaved(await this.#unpacked.save('index', json));
+        this.#onSaved(await this.#unpacked.save('index', json, { signal: this.#signal }));
       })
       .catch((error: unknown) => {
         this.#failure ??= error;

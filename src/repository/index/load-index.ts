@@ -34,40 +34,58 @@ export async function loadIndex(
   listed.sort((a, b) => b.sizeBytes - a.sizeBytes);
   const total = listed.reduce((sum, file) => sum + file.sizeBytes, 0);
   const index = new RepositoryIndex(0);
-  const ahead: Promise<Uint8Array | undefined>[] = [];
   const files: IndexId[] = [];
   let seenBytes = 0;
-  let next = 0;
-  for (const { id, sizeBytes } of listed) {
-    while (next < listed.length && ahead.length < fetchedAhead)
-      ahead.push(loadFile(unpacked, listed[next++]!.id, options));
-    const json = await ahead.shift()!;
+  for await (const { id, sizeBytes, load } of loadInTurn(unpacked, listed, options)) {
     seenBytes += sizeBytes;
-    if (!json) continue;
-    files.push(id);
-    const count = countBlobs(json);
-    if (index.table.room < count) {
-      const expected = ((index.table.size + count) * total * estimateSlack) / seenBytes - index.table.size;
-      index.table.addSegment(Math.max(count, Math.ceil(expected)));
+    try {
+      const json = await load;
+      const count = countBlobs(json);
+      if (index.table.room < count) {
+        const expected = ((index.table.size + count) * total * estimateSlack) / seenBytes - index.table.size;
+        index.table.addSegment(Math.max(count, Math.ceil(expected)));
+      }
+      enterFile(json, index);
+      files.push(id);
+    } catch (error) {
+      if (!options.onDamaged || options.signal?.aborted) throw error;
+      options.onDamaged(id, error);
     }
-    enterFile(json, index);
   }
   return { index, files };
 }
 
-/** A prefetch that fails is reported when its turn comes, not before. */
-function loadFile(
+interface ListedFile {
+  id: IndexId;
+  sizeBytes: number;
+}
+
+/** The files in order, some fetched ahead. Ends what is under way when it is left. */
+async function* loadInTurn(
   unpacked: UnpackedFiles,
-  id: IndexId,
-  options: LoadIndexOptions,
-): Promise<Uint8Array | undefined> {
-  const loaded = unpacked.load('index', id, options).catch((error: unknown) => {
-    if (!options.onDamaged) throw error;
-    options.onDamaged(id, error);
-    return undefined;
-  });
-  loaded.catch(() => {});
-  return loaded;
+  files: readonly ListedFile[],
+  options: ReadOptions,
+): AsyncGenerator<ListedFile & { load: Promise<Uint8Array> }> {
+  const left = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
+  const ahead: Promise<Uint8Array>[] = [];
+  const queue = files.values();
+  try {
+    for (const file of files) {
+      while (ahead.length < fetchedAhead) {
+        const next = queue.next();
+        if (next.done) break;
+        const load = unpacked.load('index', next.value.id, { signal });
+        // A failure is reported when the turn of the file comes, not before.
+        load.catch(() => {});
+        ahead.push(load);
+      }
+      yield { ...file, load: ahead.shift()! };
+    }
+  } finally {
+    left.abort(new Error('the index is no longer wanted'));
+    await Promise.allSettled(ahead);
+  }
 }
 
 const blobMark = Buffer.from('"offset"');

@@ -140,6 +140,11 @@ export class RepositoryIndex {
   /** Every place of every blob, further copies included; blobs of marked packs are left out. */
   forEachCopy(visit: (type: BlobType, id: Int32Array, place: BlobLocation) => void): void {
     this.table.forEach(visit);
+    this.forEachExtraCopy(visit);
+  }
+
+  /** Every place but the first of blobs that lie in several packs. */
+  forEachExtraCopy(visit: (type: BlobType, id: Int32Array, place: BlobLocation) => void): void {
     for (const [key, copies] of this.#copies) {
       const [type, id] = key.split(' ') as [BlobType, string];
       for (const copy of copies) visit(type, idWordsOfHex(id), copy);

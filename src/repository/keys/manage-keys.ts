@@ -20,7 +20,7 @@ export interface AddKeyOptions {
 
 /** Adds a password. The new key file was read back and opened when this resolves. */
 export async function addKey(repository: Repository, options: AddKeyOptions): Promise<KeyId> {
-  await using _lock = await repository.lock({ exclusive: false, signal: options.signal });
+  await using _lock = await repository.lock({ exclusive: false, isReading: false, signal: options.signal });
   return storeKey(repository.storage, repository.key.key, newKeyOf(repository, options));
 }
 

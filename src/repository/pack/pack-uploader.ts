@@ -20,12 +20,14 @@ export class PackUploader {
   readonly #storage: Storage;
   readonly #onUploaded: (pack: UploadedPack) => void;
   readonly #underWay = new Set<Promise<void>>();
-  readonly #abort = new AbortController();
+  readonly #signal: AbortSignal;
   #failure: unknown;
 
-  constructor(storage: Storage, onUploaded: (pack: UploadedPack) => void) {
+  /** @param signal stops uploads; what is under way may still arrive and is harmless */
+  constructor(storage: Storage, onUploaded: (pack: UploadedPack) => void, signal: AbortSignal) {
     this.#storage = storage;
     this.#onUploaded = onUploaded;
+    this.#signal = signal;
   }
 
   /** Begins an upload; a failure ends the pool, so that no more work is done for a snapshot that cannot be. */
@@ -49,15 +51,13 @@ export class PackUploader {
 
   /** Waits until every pack so far is durable. */
   async drain(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    await this.settle();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Stops uploads; what is under way may still arrive and is harmless. */
-  async abort(reason: unknown): Promise<void> {
-    this.#failure ??= reason;
-    this.#abort.abort(reason);
-    await Promise.allSettled(this.#underWay);
+  /** Waits until no upload is under way, however it ended. */
+  async settle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
   async #upload(pool: LanePool, pack: FinishedPack, type: BlobType): Promise<void> {
@@ -66,13 +66,13 @@ export class PackUploader {
     if (!entries) throw new Error('the header of a finished pack is broken');
     const id = pack.id as PackId;
     const content = pool.bytes.subarray(body, body + pack.sizeBytes);
-    await this.#storage.write(nameOf('data', id), content, { signal: this.#abort.signal });
+    await this.#storage.write(nameOf('data', id), content, { signal: this.#signal });
     this.#onUploaded({ id, type, sizeBytes: pack.sizeBytes, entries });
     pool.releaseBuffer(pack.buffer);
   }
 
   async #uploadSingle(pack: SinglePack): Promise<void> {
-    await this.#storage.write(nameOf('data', pack.id), pack.bytes, { signal: this.#abort.signal });
+    await this.#storage.write(nameOf('data', pack.id), pack.bytes, { signal: this.#signal });
     this.#onUploaded({
       id: pack.id,
       type: pack.entry.type,

@@ -9,6 +9,8 @@ import type { MasterKey } from '../format/sealed.ts';
 import { type BlobLocation, type BlobType, idWordsOfHex } from '../index/blob-table.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { isLoss } from '../loss.ts';
+import type { TreeNode } from '../snapshot/tree.ts';
+import { decodeTree } from '../snapshot/tree-decode.ts';
 
 /** Trees of neighbouring folders lie side by side in a pack, so more than one is read at a time. */
 const windowBytes = 512 * 1024;
@@ -45,6 +47,7 @@ export class BlobReader {
   }
 
   /**
+   * Reads every known copy until one opens, each twice: the fault may have been in the transfer.
    * @throws RepositoryError 'repository.incomplete' when no index file knows the blob, 'repository.damaged' when
    * no copy of it opens to the right bytes; StorageError when that cannot be told
    */
@@ -62,11 +65,11 @@ export class BlobReader {
     }
     let cause: unknown;
     let unanswered: unknown;
-    for (const place of places) {
+    for (const place of places.flatMap((one) => [one, one])) {
       try {
-        const sealed = await this.#sealedBytes(type, place, signal);
-        const plain = this.#open(sealed, place, id);
+        const plain = this.#open(await this.#sealedBytes(type, place, signal), place, id);
         if (plain) return plain;
+        this.#forgetWindows(place.pack);
       } catch (error) {
         if (signal?.aborted) throw error;
         cause = error;
@@ -85,6 +88,11 @@ export class BlobReader {
         cause,
       },
     );
+  }
+
+  /** The entries of a folder, in order of their names' bytes. */
+  async readTree(id: BlobId, signal?: AbortSignal): Promise<TreeNode[]> {
+    return decodeTree(await this.read('tree', id, signal)).nodes;
   }
 
   /** Plain bytes of a blob; 0 when no index file knows it. */
@@ -122,6 +130,11 @@ export class BlobReader {
     const window = { pack, offset, length: wanted, bytes: this.#fetch(pack, offset, wanted, signal) };
     this.#windows = [window, ...this.#windows.slice(0, windowsKept - 1)];
     return window;
+  }
+
+  /** Makes the next read of a tree in this pack ask the storage again. */
+  #forgetWindows(pack: number): void {
+    this.#windows = this.#windows.filter((window) => window.pack !== pack);
   }
 
   #fetch(pack: number, offset: number, length: number, signal: AbortSignal | undefined): Promise<Uint8Array> {

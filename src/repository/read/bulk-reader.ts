@@ -1,5 +1,6 @@
 import { slotBytes, slotOffset } from '../executor/arena.ts';
 import { LanePool } from '../executor/lane-pool.ts';
+import { forEachAtOnce } from '../for-each-at-once.ts';
 import { nameOf } from '../format/names.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import type { Repository } from '../repository.ts';
@@ -55,14 +56,10 @@ export class BulkReader {
     signal?: AbortSignal,
   ): Promise<void> {
     const { ranges, huge } = planRanges(blobs);
-    const queue = ranges.values();
-    const work = async (): Promise<void> => {
-      for (const range of queue) {
-        signal?.throwIfAborted();
-        await this.#readRange(range, receiver, signal);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(this.#rangesAtOnce, ranges.length) }, work));
+    await forEachAtOnce(ranges, this.#rangesAtOnce, async (range) => {
+      signal?.throwIfAborted();
+      await this.#readRange(range, receiver, signal);
+    });
     for (const blob of huge) await this.#readAlone(blob, receiver, signal);
   }
 

@@ -1,5 +1,6 @@
 import { type ReadOptions, StorageError } from '#storage';
 import { RepositoryError } from '../errors.ts';
+import { forEachAtOnce } from '../for-each-at-once.ts';
 import type { SnapshotId } from '../format/ids.ts';
 import type { UnpackedFiles } from '../unpacked.ts';
 import type { StoredSnapshot } from './snapshot.ts';
@@ -21,14 +22,10 @@ export async function loadSnapshots(
   const ids: SnapshotId[] = [];
   for await (const { id } of files.list('snapshots', options)) ids.push(id);
   const snapshots: StoredSnapshot[] = [];
-  const read = async () => {
-    for (let id = ids.pop(); id !== undefined; id = ids.pop()) {
-      const snapshot = await loadIfThere(files, id, options);
-      if (snapshot) snapshots.push(snapshot);
-    }
-  };
-  const readers = Math.min(files.storage.capabilities.concurrency, readersMax, ids.length);
-  await Promise.all(Array.from({ length: readers }, read));
+  await forEachAtOnce(ids, Math.min(files.storage.capabilities.concurrency, readersMax), async (id) => {
+    const snapshot = await loadIfThere(files, id, options);
+    if (snapshot) snapshots.push(snapshot);
+  });
   return snapshots.sort(byTime);
 }
 

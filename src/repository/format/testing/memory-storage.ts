@@ -42,7 +42,7 @@ export function memoryStorage(files: Map<string, Uint8Array> = new Map()): Memor
 }
 
 function bytesOf(content: Content): Uint8Array {
-  if (content instanceof Uint8Array) return content.slice();
+  if (content instanceof Uint8Array) return new Uint8Array(content);
   if (Array.isArray(content)) return Buffer.concat(content);
   throw new Error('this storage takes bytes at hand only');
 }

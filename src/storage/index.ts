@@ -1,5 +1,6 @@
 // Where bytes rest, by name: local folders, memory, and wrappers around any storage. Knows no blob and no snapshot.
 export { StorageError, type StorageErrorCode } from './errors.ts';
+export { MemoryStorage } from './memory/memory-storage.ts';
 export { type OpenOptions, openStorage } from './registry.ts';
 export type { LockRule, S3Options } from './s3/options.ts';
 export type {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom } from '#base';
-import { MemoryStorage } from '../../storage/memory/memory-storage.ts';
+import { MemoryStorage } from '#storage';
 import { storeBlob } from '../backup/store-blob.ts';
 import { WriteSession } from '../backup/write-session.ts';
 import { checkRepository } from '../check/check-repository.ts';

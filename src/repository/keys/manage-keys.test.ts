@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MemoryStorage } from '../../storage/memory/memory-storage.ts';
+import { MemoryStorage } from '#storage';
 import { initSmall, openSmall, testKdf } from '../testing/small-repository.ts';
 import { listKeys } from './keys.ts';
 import { addKey, changePassword, removeKey } from './manage-keys.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MemoryStorage } from '../../storage/memory/memory-storage.ts';
+import { MemoryStorage } from '#storage';
 import { initSmall, snapshotOf } from '../testing/small-repository.ts';
 import { changeTags } from './change-tags.ts';
 

@@ -16,6 +16,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   init: { summary: 'make a new repository', load: () => import('./commands/init.ts') },
   backup: { summary: 'back up files, folders or standard input', load: () => import('./commands/backup.ts') },
   snapshots: { summary: 'list snapshots, newest last', load: () => import('./commands/snapshots.ts') },
+  ls: { summary: 'list what is in a snapshot', load: () => import('./commands/ls.ts') },
+  find: { summary: 'find files in snapshots', load: () => import('./commands/find.ts') },
+  diff: { summary: 'tell what changed between two snapshots', load: () => import('./commands/diff.ts') },
+  stats: { summary: 'tell how much snapshots hold', load: () => import('./commands/stats.ts') },
+  dump: {
+    summary: 'write a file of a snapshot, or a folder as an archive',
+    load: () => import('./commands/dump.ts'),
+  },
   restore: { summary: 'restore a snapshot, or a part of it', load: () => import('./commands/restore.ts') },
   check: { summary: 'check a repository', load: () => import('./commands/check.ts') },
   demo: {

@@ -6,6 +6,7 @@ const kinds = {
   'cli.no-repository': { exitCode: 2, httpStatus: 400, retry: 'never' },
   'cli.no-password': { exitCode: 2, httpStatus: 400, retry: 'never' },
   'cli.password-file': { exitCode: 2, httpStatus: 400, retry: 'never' },
+  'cli.target': { exitCode: 1, httpStatus: 400, retry: 'never' },
   'cli.unproven': { exitCode: 1, httpStatus: 500, retry: 'later' },
   'cli.interrupted': { exitCode: 130, httpStatus: 499, retry: 'later' },
 } satisfies Record<string, ErrorKind>;

@@ -33,6 +33,7 @@ export type { InitOptions, OpenOptions } from './repository.ts';
 export { initRepository, openRepository, Repository } from './repository.ts';
 export { type FileSink, type RestoreFile, restoreFiles } from './restore/restore-files.ts';
 export { changeTags, type TagChange, type TaggedSnapshot } from './snapshot/change-tags.ts';
+export { toGoMode } from './snapshot/file-mode.ts';
 export { findSnapshot, matchesFilter, type SnapshotFilter } from './snapshot/find-snapshot.ts';
 export { type SnapshotSummary, type StoredSnapshot, stableIdOf } from './snapshot/snapshot.ts';
 export type { TreeNode } from './snapshot/tree.ts';

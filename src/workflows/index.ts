@@ -1,5 +1,6 @@
 // One file per kind of job: each joins a source, a repository and a target. Knows neither server nor command line.
 export { type BackupOutcome, type BackupRequest, backup } from './backup.ts';
 export { type Comparison, compareFolders, type Difference } from './compare-folders.ts';
+export { type ForgetOutcome, type ForgetRequest, forget } from './forget.ts';
 export type { FinalState, Problem } from './outcome.ts';
 export { type RestoreOutcome, type RestoreProgress, type RestoreRequest, restore } from './restore.ts';

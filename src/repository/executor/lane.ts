@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { systemCodeOf } from '#base';
 import type { BlobCodec, CodecOptions } from '../crypto/blob-codec.ts';
@@ -40,6 +41,13 @@ export interface OpenTask {
   }[];
 }
 
+/** Takes over sealed blobs that lie in a slot into new packs. Each must be new to the table. */
+export interface CopyTask {
+  kind: 'copy';
+  type: BlobType;
+  blobs: { offset: number; length: number; uncompressedLength: number; id: string }[];
+}
+
 /** Hashes a whole pack and verifies each blob in it. */
 export interface VerifyTask {
   kind: 'verify';
@@ -52,7 +60,7 @@ export interface FinishTask {
   kind: 'finish';
 }
 
-export type LaneTask = StoreTask | FilesTask | OpenTask | VerifyTask | FinishTask;
+export type LaneTask = StoreTask | FilesTask | OpenTask | CopyTask | VerifyTask | FinishTask;
 
 /** Outcome of one small file: its size (0: no blob), or why it is not stored here. */
 export type FileOutcome = { sizeBytes: number } | { grown: true } | { code: string; message: string };
@@ -64,6 +72,8 @@ export interface LaneResults {
   files: { outcomes: FileOutcome[]; ids: Uint8Array };
   /** Lengths of the plaintexts; -1 for a damaged blob. */
   open: number[];
+  /** Positions of the blobs that are damaged and were not taken. */
+  copy: number[];
   /** Hex of the pack's hash, and the positions of the damaged blobs in the task's list. */
   verify: { hash: string; damaged: number[] };
   finish: undefined;
@@ -127,6 +137,8 @@ export class Lane {
         return this.#files(task);
       case 'open':
         return task.blobs.map((blob) => this.#open(blob));
+      case 'copy':
+        return this.#copy(task);
       case 'verify':
         return this.#verify(task);
       case 'finish':
@@ -218,6 +230,24 @@ export class Lane {
     if (size < 0) return -1;
     this.#codec.hash(to, size, this.#places.id);
     return this.#idMatches(blob.id) ? size : -1;
+  }
+
+  #copy(task: CopyTask): number[] {
+    const builder = this.#builders[task.type];
+    const damaged: number[] = [];
+    task.blobs.forEach((blob, i) => {
+      if (builder.needsBuffer) builder.begin(this.#ports.takeBuffer());
+      this.#buffer.write(blob.id, this.#places.id, 'hex');
+      const isFull = builder.addSealed(blob.offset, blob, this.#places.id);
+      if (isFull === undefined) {
+        damaged.push(i);
+        return;
+      }
+      const isNew = this.#table.claim(task.type, idWords(this.#bytes, this.#places.id));
+      assert(isNew, 'a blob was copied twice');
+      if (isFull) this.#finish(task.type);
+    });
+    return damaged;
   }
 
   #verify(task: VerifyTask): LaneResults['verify'] {

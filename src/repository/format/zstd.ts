@@ -28,12 +28,10 @@ export function compress(plain: Uint8Array, level: number = defaultLevel): Uint8
 export function decompress(frame: Uint8Array, maxBytes: number): Uint8Array {
   const expected = Math.min(contentSizeOf(frame) ?? frame.length * 4, maxBytes);
   try {
-    const plain = zstdDecompressSync(frame, {
+    return zstdDecompressSync(frame, {
       chunkSize: Math.max(expected + 1, smallestChunkBytes),
       maxOutputLength: Math.max(maxBytes, 1),
     });
-    if (plain.length > maxBytes) throw new RangeError(`it holds more than ${maxBytes} bytes`);
-    return plain;
   } catch (cause) {
     throw new RepositoryError(
       'repository.damaged',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type BlobCodec, type PackHash, sealedSizeMax } from '../crypto/blob-codec.ts';
+import { type BlobCodec, type PackHash, type SealedSize, sealedSizeMax } from '../crypto/blob-codec.ts';
 import { type ArenaLayout, packEntryCountMax, packPlaces } from '../executor/arena.ts';
 import type { BlobType } from '../index/blob-table.ts';
 import { packTrailerBytes, writePackEntry } from './pack-header.ts';
@@ -70,6 +70,26 @@ export class PackBuilder {
     if (options.verify && !this.#codec.verify(at, sealed.length, sealed.uncompressedLength, idAt)) {
       throw new Error('a sealed blob did not open to the same bytes: faulty memory, or a fault of Holdfast');
     }
+    return this.#append(sealed, idAt);
+  }
+
+  /**
+   * Takes over a blob as it was sealed for another pack of this repository.
+   * @returns whether the pack is full and must be finished, or undefined when the blob does not open to its id: then
+   * it was not taken
+   */
+  addSealed(offset: number, sealed: SealedSize, idAt: number): boolean | undefined {
+    assert(this.#buffer >= 0);
+    const at = this.#body + this.#size;
+    assert(at + sealed.length <= this.#header, 'a blob does not fit its pack');
+    this.#bytes.copyWithin(at, offset, offset + sealed.length);
+    if (!this.#codec.verify(at, sealed.length, sealed.uncompressedLength, idAt)) return undefined;
+    return this.#append(sealed, idAt);
+  }
+
+  /** Counts in the blob that lies at the end of the body. */
+  #append(sealed: SealedSize, idAt: number): boolean {
+    const at = this.#body + this.#size;
     this.#hash.update(at, sealed.length);
     const id = this.#bytes.subarray(idAt, idAt + 32);
     const entry = { type: this.type, ...sealed };

@@ -114,6 +114,8 @@ class ThreadLane implements LaneHandle {
         segments: setup.table.segments,
         buffers: setup.buffers.shared,
       },
+      // Inherited but for the one that is about the main script only, and breaks a worker.
+      execArgv: process.execArgv.filter((flag) => !flag.startsWith('--input-type')),
       resourceLimits: { maxYoungGenerationSizeMb: laneYoungMiB },
     });
     this.#worker.on(

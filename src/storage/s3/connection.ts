@@ -115,18 +115,18 @@ function proxyVariables(env: Record<string, string | undefined>): Record<string,
 }
 
 function certificatesIn(file: string): string {
+  let cause: unknown;
   try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new StorageError(
-      'storage.location',
-      `cannot read the certificates in ${file}: ${messageOf(cause)}`,
-      {
-        hint: 'Give a readable file of PEM certificates (AWS_CA_BUNDLE), or none.',
-        cause,
-      },
-    );
+    const text = readFileSync(file, 'utf8');
+    if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  } catch (error) {
+    cause = error;
   }
+  const reason = cause ? `: ${messageOf(cause)}` : '';
+  throw new StorageError('storage.location', `cannot read certificates in ${file}${reason}`, {
+    hint: 'Give a readable file of PEM certificates (AWS_CA_BUNDLE), or none.',
+    cause,
+  });
 }
 
 /** Without retries of its own: `retry` wraps every storage, and parts are repeated by the upload. */

@@ -48,6 +48,10 @@ const damaged: Verdict = {
   code: 'storage.interrupted',
   hint: 'Bytes changed on their way to the server. If this comes back, check the network, proxy and memory of this machine.',
 };
+const forgotten: Verdict = {
+  code: 'storage.interrupted',
+  hint: 'Somebody ended the upload, by hand or by a lifecycle rule. Start again.',
+};
 const skewed: Verdict = {
   code: 'storage.failed',
   hint: "Set this machine's clock (NTP): it differs from the server's by more than 15 minutes.",
@@ -85,6 +89,7 @@ const byName: Record<string, Verdict> = {
   NotFound: noFile,
   NoSuchVersion: noFile,
   NoSuchBucket: noBucket,
+  NoSuchUpload: forgotten,
   AccessDenied: denied,
   AllAccessDisabled: denied,
   AccountProblem: denied,
@@ -193,10 +198,16 @@ function verdictOf(error: Error): Verdict | undefined {
 }
 
 function connectionVerdict(error: Error): Verdict | undefined {
-  const code = systemCodeOf(error) ?? (error as { code?: unknown }).code;
-  if (typeof code === 'string' && /CERT|SIGNATURE|SELF_SIGNED|ISSUER/.test(code)) return distrusted;
+  const code = codeOf(error);
+  if (/CERT|SIGNATURE|SELF_SIGNED|ISSUER/.test(code)) return distrusted;
   if (error.name === 'TimeoutError' || code === 'EPROTO' || code === 'ERR_PROXY_TUNNEL') return unreached;
-  return typeof code === 'string' && /^E[A-Z]/.test(code) ? unreached : undefined;
+  return systemCodeOf(error) ? unreached : undefined;
+}
+
+/** Of a connection that failed: `ECONNRESET`, `DEPTH_ZERO_SELF_SIGNED_CERT`. */
+function codeOf(error: Error): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : error.name;
 }
 
 function failed(status: number): Verdict {
@@ -228,7 +239,7 @@ export function s3CodeOf(error: unknown): string | undefined {
 }
 
 function reasonOf(error: Error): string {
-  const code = systemCodeOf(error) ?? error.name;
+  const code = isRefusal(error) ? error.name : codeOf(error);
   const text = error.message.replace(/\.$/, '');
   return text && text !== code && text !== 'UnknownError' ? `${text} (${code})` : code;
 }

@@ -137,14 +137,16 @@ export class Uploader {
 
   async #putInParts(file: File, { first, rest }: Cut, ifAbsent: boolean): Promise<void> {
     const uploadId = await this.#begin(file);
+    const stop = new AbortController();
+    const signal = file.signal ? AbortSignal.any([file.signal, stop.signal]) : stop.signal;
     const inFlight = new Set<Promise<void>>();
     const parts: SentPart[] = [];
     const send = async (part: Uint8Array) => {
-      const number = parts.length + 1;
-      const md5 = md5Of(part);
-      const sent: SentPart = { PartNumber: number, md5 };
+      const sent: SentPart = { PartNumber: parts.length + 1, md5: md5Of(part) };
       parts.push(sent);
-      const sending = this.#sendPart(file, uploadId, part, sent).then(() => void inFlight.delete(sending));
+      const sending = this.#sendPart({ ...file, signal }, uploadId, part, sent).then(
+        () => void inFlight.delete(sending),
+      );
       inFlight.add(sending);
       // Told by the race below; until then it is nobody's.
       sending.catch(() => {});
@@ -156,7 +158,10 @@ export class Uploader {
       await Promise.all(inFlight);
       await this.#complete(file, uploadId, parts, ifAbsent);
     } catch (error) {
-      await Promise.allSettled([this.#abandon(file, uploadId), ...(file.signal?.aborted ? [] : inFlight)]);
+      // A part that arrives after the end of its upload would stay.
+      stop.abort(error);
+      await Promise.allSettled(inFlight);
+      await Promise.allSettled([this.#abandon(file, uploadId)]);
       throw error;
     }
   }
@@ -220,10 +225,10 @@ export class Uploader {
           file.signal,
         );
       } catch (error) {
-        const isGone = s3CodeOf(error) === 'NoSuchUpload' || isCode(error, 'storage.exists');
+        const isGone = isLost(error) || isCode(error, 'storage.exists');
         if (mayBeDone && isGone && (await stat(file.name, file.signal))?.etag === etagOf(parts)) return;
         mayBeDone = true;
-        throw s3CodeOf(error) === 'NoSuchUpload' ? lostUpload(file.name, error) : error;
+        throw error;
       }
     });
   }
@@ -245,7 +250,7 @@ export class Uploader {
       try {
         return await work();
       } catch (error) {
-        if (!isRetryable(error) || failureCount >= partAttemptsMax) throw error;
+        if (!isRetryable(error) || isLost(error) || failureCount >= partAttemptsMax) throw error;
         const waitMs = pauseMs * 2 ** (failureCount - 1) * (0.5 + random.below(1001) / 1000);
         await clock.sleep(waitMs, { signal });
       }
@@ -300,16 +305,14 @@ function isCode(error: unknown, code: StorageError['code']): boolean {
   return error instanceof StorageError && error.code === code;
 }
 
+/** The server knows the upload no longer: it is complete, or somebody ended it, and only the whole can be repeated. */
+function isLost(error: unknown): boolean {
+  return s3CodeOf(error) === 'NoSuchUpload';
+}
+
 function exists(name: string): StorageError {
   return new StorageError('storage.exists', `${name} exists already`, {
     hint: 'Somebody else made it first. Look at what is there before you go on.',
-  });
-}
-
-function lostUpload(name: string, cause: unknown): StorageError {
-  return new StorageError('storage.interrupted', `cannot write ${name}: the server forgot the upload`, {
-    hint: 'Somebody ended it, by hand or by a lifecycle rule. Start again.',
-    cause,
   });
 }
 

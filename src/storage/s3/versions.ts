@@ -5,6 +5,7 @@ import type { Connection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import type { Listing } from './listing.ts';
 import { readObject } from './read-object.ts';
+import { s3CodeOf } from './s3-error.ts';
 
 /** What a bucket with versioning keeps beside the current contents. */
 export class S3Versions implements Versions {
@@ -49,7 +50,7 @@ export class S3Versions implements Versions {
         signal,
       );
     } catch (error) {
-      if (error instanceof StorageError && error.code === 'storage.not-found') return;
+      if (isGone(error)) return;
       throw await this.#asLocked(error, input, signal);
     }
   }
@@ -95,6 +96,13 @@ export class S3Versions implements Versions {
     );
     return ContentLength ?? 0;
   }
+}
+
+/** AWS succeeds; versitygw says of a version that is no more that its id is none. */
+function isGone(error: unknown): boolean {
+  if (!(error instanceof StorageError)) return false;
+  const isNoId = s3CodeOf(error) === 'InvalidArgument' && /version id/i.test(error.message);
+  return isNoId || error.code === 'storage.not-found';
 }
 
 function lockOf(until: Date | undefined): string {

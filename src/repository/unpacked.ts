@@ -62,7 +62,7 @@ export class UnpackedFiles {
   seal<Kind extends UnpackedKind>(kind: Kind, json: Uint8Array | string): SealedFile<Kind> {
     const plain = typeof json === 'string' ? Buffer.from(json) : json;
     const bytes = seal(this.#key, this.#version === 1 ? plain : marked(compress(plain)), this.#random);
-    if (Buffer.compare(this.#open(bytes), plain) !== 0) {
+    if (Buffer.compare(this.open(bytes), plain) !== 0) {
       throw new RepositoryError(
         'repository.internal',
         `a sealed file of ${kind} does not open to what went in`,
@@ -88,7 +88,7 @@ export class UnpackedFiles {
     id: FileIds[Kind],
     options?: ReadOptions,
   ): Promise<Uint8Array> {
-    return this.#open(await loadStored(this.storage, kind, id, options));
+    return this.open(await loadStored(this.storage, kind, id, options));
   }
 
   /** All files of a kind, in no order. */
@@ -108,7 +108,8 @@ export class UnpackedFiles {
     await this.storage.delete(nameOf(kind, id), options);
   }
 
-  #open(bytes: Uint8Array): Uint8Array {
+  /** The JSON in the bytes of a stored file, authenticated. @throws RepositoryError 'repository.damaged' */
+  open(bytes: Uint8Array): Uint8Array {
     const plain = open(this.#key, bytes);
     switch (plain[0]) {
       case zstdMark:

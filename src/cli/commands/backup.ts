@@ -82,11 +82,7 @@ async function run(session: Session<Options>, paths: string[]): Promise<number> 
         source,
         ...writeOptions(options),
         ...(parent ? { parent } : options.force ? { parent: 'none' as const } : {}),
-        onStart: ({ progress, parent: chosen }) => {
-          live.begin(progress, signal);
-          if (chosen) output.note(`comparing with snapshot ${chosen.id.slice(0, 8)}`);
-          else output.note('no snapshot to compare with: every file is read');
-        },
+        onStart: ({ progress }) => live.begin(progress, signal),
         onProblem: ({ path, error, gravity }) => output.problem(path, error, gravity),
         signal,
       }),
@@ -196,6 +192,12 @@ function tell({ output, options }: Session<Options>, outcome: BackupOutcome, sec
     return;
   }
   const { filesNew, filesChanged, filesUnmodified } = summary;
+  const { parent } = outcome;
+  output.note(
+    parent
+      ? `compared with snapshot ${parent.id.slice(0, 8)}`
+      : 'no snapshot to compare with: every file was read',
+  );
   output.note(`files    ${filesNew} new, ${filesChanged} changed, ${filesUnmodified} unchanged`);
   output.note(
     `folders  ${summary.dirsNew} new, ${summary.dirsChanged} changed, ${summary.dirsUnmodified} unchanged`,

@@ -48,7 +48,6 @@ async function run(session: Session<Options>, text: string): Promise<number> {
   const snapshot = await repository.findSnapshot(id, filterOf(options));
   const startedMs = systemClock.monotonicMs();
   let progress: RestoreProgress | undefined;
-  output.note(`restoring snapshot ${snapshot.id.slice(0, 8)} to ${options.target}`);
   const outcome = await withProgress(
     output,
     () => ({

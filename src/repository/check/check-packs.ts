@@ -86,9 +86,19 @@ function packFacts(index: RepositoryIndex): PackFacts {
   return facts;
 }
 
+/** How long each pack, by number, must be by what the index lists of it; packs that are only marked have no entries here. */
+export function sizesByIndex(index: RepositoryIndex): (pack: number) => number {
+  const facts = packFacts(index);
+  return (pack) => sizeOf(facts, pack);
+}
+
+function sizeOf(facts: PackFacts, pack: number): number {
+  return facts.bytes[pack]! + facts.headers[pack]! + sealOverheadBytes + packTrailerBytes;
+}
+
 function reportSize(facts: PackFacts, pack: KnownPack, report: (finding: Finding) => void): void {
   const { number, id, sizeBytes } = pack;
-  const expected = facts.bytes[number]! + facts.headers[number]! + sealOverheadBytes + packTrailerBytes;
+  const expected = sizeOf(facts, number);
   if (expected !== sizeBytes) {
     report({
       gravity: 'error',

@@ -112,7 +112,7 @@ function hex(value: number, width: number): string {
 }
 
 const escapePattern =
-  /\\(?:([abfnrtv\\"'])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|)/g;
+  /\\(?:([abfnrtv\\"'])|x([0-9a-fA-F]{2})|([0-3][0-7]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|)/g;
 const escapedBytes: Record<string, number> = { a: 7, b: 8, f: 12, n: 10, r: 13, t: 9, v: 11 };
 
 /** The bytes that `goQuoted` made text of. @throws RangeError for an escape that Go does not know */
@@ -133,7 +133,8 @@ function unescaped([all, short, hexByte, octalByte, ...runes]: RegExpExecArray):
   if (short !== undefined) return Buffer.of(escapedBytes[short] ?? short.charCodeAt(0));
   if (hexByte !== undefined) return Buffer.of(Number.parseInt(hexByte, 16));
   if (octalByte !== undefined) return Buffer.of(Number.parseInt(octalByte, 8));
-  if (rune !== undefined) return Buffer.from(String.fromCodePoint(Number.parseInt(rune, 16)));
+  const text = rune && String.fromCodePoint(Number.parseInt(rune, 16));
+  if (text?.isWellFormed()) return Buffer.from(text);
   throw new RangeError(`unknown escape in a name: ${all}`);
 }
 

@@ -10,14 +10,16 @@ export interface ZonedTime {
 
 const nsPerSecond = 1_000_000_000n;
 const secondsPerDay = 86_400;
-/** Years 0 and 9999: Go writes no others, so restic clamps. */
-const secondsMin = -62_167_219_200;
-const secondsMax = 253_402_300_799;
+/** Go writes years from 0 to this one. */
+const yearMax = 9999;
 
 let lastSeconds = 0;
 let lastText = '1970-01-01T00:00:00';
 
-/** RFC 3339 as Go writes it: nanoseconds without trailing zeros, `Z` for an offset of zero. */
+/**
+ * RFC 3339 as Go writes it: nanoseconds without trailing zeros, `Z` for an offset of zero. A year that Go does not
+ * write becomes the nearest that it does; the rest of the time stays, as in restic.
+ */
 export function formatGoTime(timeNs: bigint, utcOffsetMinutes = 0): string {
   let whole = timeNs / nsPerSecond;
   let fractionNs = Number(timeNs - whole * nsPerSecond);
@@ -25,8 +27,7 @@ export function formatGoTime(timeNs: bigint, utcOffsetMinutes = 0): string {
     whole -= 1n;
     fractionNs += 1e9;
   }
-  const seconds = Math.min(Math.max(Number(whole), secondsMin), secondsMax);
-  const date = formatSeconds(seconds + utcOffsetMinutes * 60);
+  const date = formatSeconds(Number(whole) + utcOffsetMinutes * 60);
   const zone = utcOffsetMinutes === 0 ? 'Z' : formatOffset(utcOffsetMinutes);
   return fractionNs === 0 ? date + zone : `${date}.${formatFraction(fractionNs)}${zone}`;
 }
@@ -55,11 +56,19 @@ function formatSeconds(seconds: number): string {
   if (seconds === lastSeconds) return lastText;
   const days = Math.floor(seconds / secondsPerDay);
   const rest = seconds - days * secondsPerDay;
-  const { year, month, day } = dateOfDay(days);
+  const { year, month, day } = withYearOfGo(dateOfDay(days));
   const time = `${two(Math.floor(rest / 3600))}:${two(Math.floor(rest / 60) % 60)}:${two(rest % 60)}`;
   lastSeconds = seconds;
   lastText = `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}T${time}`;
   return lastText;
+}
+
+function withYearOfGo(date: CalendarDate): CalendarDate {
+  if (date.year < 0) return { ...date, year: 0 };
+  if (date.year <= yearMax) return date;
+  // 9999 has no leap day: Go takes the day after it.
+  const isLeapDay = date.month === 2 && date.day === 29;
+  return isLeapDay ? { year: yearMax, month: 3, day: 1 } : { ...date, year: yearMax };
 }
 
 // Days and dates as in H. Hinnant's "chrono-compatible low-level date algorithms": a year begins in March,
@@ -67,8 +76,14 @@ function formatSeconds(seconds: number): string {
 const daysFromEraTo1970 = 719_468;
 const daysPerEra = 146_097;
 
+interface CalendarDate {
+  year: number;
+  month: number;
+  day: number;
+}
+
 /** The date of a day counted from 1970. */
-export function dateOfDay(daysSince1970: number): { year: number; month: number; day: number } {
+export function dateOfDay(daysSince1970: number): CalendarDate {
   const days = daysSince1970 + daysFromEraTo1970;
   const era = Math.floor(days / daysPerEra);
   const dayOfEra = days - era * daysPerEra;
@@ -99,19 +114,29 @@ const point = 0x2e;
 /** Reads RFC 3339 of any zone. @throws RepositoryError 'repository.damaged' */
 export function parseGoTime(text: unknown): ZonedTime {
   if (typeof text !== 'string' || !hasLayout(text)) throw notATime(text);
-  const days = dayOfDate(digits(text, 0, 4), digits(text, 5, 2), digits(text, 8, 2));
-  const seconds =
-    days * secondsPerDay + digits(text, 11, 2) * 3600 + digits(text, 14, 2) * 60 + digits(text, 17, 2);
+  const seconds = secondsOf(text);
+  if (seconds === undefined) throw notATime(text);
   let at = layout.length;
   let fractionNs = 0;
   if (text.charCodeAt(at) === point) {
     const from = ++at;
     while (isDigit(text, at)) at++;
+    if (at === from) throw notATime(text);
     fractionNs = digits(text, from, Math.min(at - from, 9)) * 10 ** Math.max(0, 9 - (at - from));
   }
   const utcOffsetMinutes = text.length === at + 1 && text[at] === 'Z' ? 0 : parseOffset(text.slice(at));
   const timeNs = BigInt(seconds - utcOffsetMinutes * 60) * nsPerSecond + BigInt(fractionNs);
   return { timeNs, utcOffsetMinutes };
+}
+
+/** Date and time of day without zone, or undefined when the calendar or the clock knows no such time. */
+function secondsOf(text: string): number | undefined {
+  const [year, month, day] = [digits(text, 0, 4), digits(text, 5, 2), digits(text, 8, 2)];
+  const [hour, minute, second] = [digits(text, 11, 2), digits(text, 14, 2), digits(text, 17, 2)];
+  if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) return undefined;
+  const days = dayOfDate(year, month, day);
+  if (day > 28 && dateOfDay(days).day !== day) return undefined;
+  return days * secondsPerDay + hour * 3600 + minute * 60 + second;
 }
 
 /** A regular expression here would cost more than all the rest of reading a tree. */
@@ -135,7 +160,7 @@ function digits(text: string, at: number, count: number): number {
 
 function parseOffset(text: string): number {
   const match = /^([+-])(\d\d):(\d\d)$/.exec(text);
-  if (!match) throw notATime(text);
+  if (!match || Number(match[2]) > 23 || Number(match[3]) > 59) throw notATime(text);
   const size = Number(match[2]) * 60 + Number(match[3]);
   return match[1] === '-' ? -size : size;
 }

@@ -28,10 +28,12 @@ export function compress(plain: Uint8Array, level: number = defaultLevel): Uint8
 export function decompress(frame: Uint8Array, maxBytes: number): Uint8Array {
   const expected = Math.min(contentSizeOf(frame) ?? frame.length * 4, maxBytes);
   try {
-    return zstdDecompressSync(frame, {
+    const plain = zstdDecompressSync(frame, {
       chunkSize: Math.max(expected + 1, smallestChunkBytes),
       maxOutputLength: Math.max(maxBytes, 1),
     });
+    if (plain.length > maxBytes) throw new RangeError(`it holds more than ${maxBytes} bytes`);
+    return plain;
   } catch (cause) {
     throw new RepositoryError(
       'repository.damaged',

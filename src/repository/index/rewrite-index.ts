@@ -19,6 +19,8 @@ export interface RewriteOptions {
   fateOf(pack: number): PackFate;
   /** Packs to be marked that stand in no index file yet. */
   addedMarks?: readonly IndexPack[];
+  /** Files that are neither read nor replaced. */
+  passOver?: ReadonlySet<IndexId>;
   signal?: AbortSignal;
 }
 
@@ -42,7 +44,8 @@ export async function rewriteIndex(options: RewriteOptions): Promise<RewrittenIn
   const { unpacked, signal } = options;
   const readOptions = signal ? { signal } : {};
   const files: StoredFile<IndexId>[] = [];
-  for await (const file of unpacked.list('index', readOptions)) files.push(file);
+  for await (const file of unpacked.list('index', readOptions))
+    if (!options.passOver?.has(file.id)) files.push(file);
   const isSmall = ({ sizeBytes }: StoredFile<IndexId>) => sizeBytes < smallFileBytes;
   const mergesSmall = files.filter(isSmall).length >= smallFilesMin;
   const output = new IndexOutput(unpacked, signal);

@@ -34,6 +34,8 @@ export interface PruneProgress {
   packsDeleted: number;
 }
 
+export type { PruneReport };
+
 const dayMs = 86_400_000;
 const packSizeDefault = 16 * 1024 * 1024;
 /** Restic's smallest pack, and how far a pack may stay below. */

@@ -21,7 +21,7 @@ export interface NeededRoom {
 export function prepareTarget(path: string, needed: NeededRoom): TargetState {
   try {
     // Closed to others until the restore has set the modes of what is in it.
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw targetError(error, path) ?? unusable(error, path);
@@ -73,4 +73,14 @@ function noSpace(path: string, why: string, cause?: unknown): SourceError {
     hint: 'Make room and start the same restore again, it goes on where it stopped; or choose another target.',
     cause,
   });
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    // Node says ENOENT when it is the file system above that is read-only; a plain mkdir says why.
+    if (systemCodeOf(error) !== 'ENOENT') throw error;
+    mkdirSync(path, { mode: 0o700 });
+  }
 }

@@ -10,7 +10,7 @@ import { TreesAhead } from './trees-ahead.ts';
 import { slotOf, visitTrees } from './visit-trees.ts';
 
 /** restic's letters: `+` added, `-` removed, and of what is in both `T` type, `M` content, `U` other facts changed. */
-export type Modifier = '+' | '-' | 'T' | 'M' | 'U' | 'TU';
+type Modifier = '+' | '-' | 'T' | 'M' | 'U' | 'TU';
 
 export interface SnapshotChange {
   /** For people; a folder's ends with a slash. */

@@ -21,7 +21,7 @@ export interface RepositoryStats {
   raw?: RawStats;
 }
 
-export interface RawStats {
+interface RawStats {
   /** What the blobs would need without compression, encrypted. */
   uncompressedSizeBytes: number;
   /** Plain size of the compressed blobs to their stored size; 0 when none is compressed. */

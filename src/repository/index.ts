@@ -1,5 +1,4 @@
 // The encrypted, deduplicated store in restic's format, version 2. A library of its own: it needs no database of ours.
-export type { StoredContent } from './backup/chunk-stream.ts';
 export type { FileContent } from './backup/content-reader.ts';
 export type { FileProblem, SnapshotWriter, WriteProgress } from './backup/snapshot-writer.ts';
 export type { StoredCounts } from './backup/write-session.ts';

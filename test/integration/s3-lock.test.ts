@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { collect, systemClock } from '#base';
 import { type FileVersion, openStorage, type S3Options, type Storage, StorageError } from '#storage';
-import { expectContent, expectError, itemsOf, listedNames } from '../../src/storage/checks/expect.ts';
+import { expectContent, expectError, itemsOf, listedNames } from '../../src/storage/testing/expect.ts';
 import { startVersitygw } from '../servers/versitygw.ts';
 
 const server = await startVersitygw();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { seededRandom } from '#base';
-import { MemoryStorage } from '../../storage/memory/memory-storage.ts';
+import { MemoryStorage } from '#storage';
 import { checkRepository } from '../check/check-repository.ts';
 import { copySnapshots } from '../copy/copy-snapshots.ts';
 import type { PackId } from '../format/ids.ts';

@@ -33,7 +33,7 @@ type Address = bigint;
 type Size = bigint;
 
 /** The functions of libc that node:fs does not offer. Failure is −1 with `errno`, as in C. */
-export interface LibcFunctions {
+interface LibcFunctions {
   openat(folder: number, name: Address, flags: number, mode: number): number;
   statx(folder: number, name: Address, flags: number, mask: number, out: Address): number;
   readlinkat(folder: number, name: Address, out: Address, size: Size): bigint;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 /** A file of commands/: adds its arguments, options, examples and action to the command of its name. */
-export interface CommandModule {
+interface CommandModule {
   /** @param buildAll makes the program with every command defined */
   define(command: Command, buildAll: () => Promise<Command>): void;
 }

@@ -27,7 +27,7 @@ export async function runProgram(args: readonly string[]): Promise<void> {
  * The program with all its commands. Only those that the arguments may mean are defined in full.
  * @param args undefined: all of them
  */
-export async function buildProgram(args?: readonly string[]): Promise<Command> {
+async function buildProgram(args?: readonly string[]): Promise<Command> {
   const program = new Command('holdfast')
     .description('Backs up your data into a restic repository and proves that it restores.')
     .showHelpAfterError('(see --help)')

@@ -58,7 +58,7 @@ function clearLine(): void {
 }
 
 /** `reading  ████░░░░  42 %  1.2 GiB of 3.0 GiB  120 of 300 files  85 MiB/s  0:21 left` */
-export function formatProgress(shown: Shown): string {
+function formatProgress(shown: Shown): string {
   const { phase, bytesDone, bytesTotal, filesDone, filesTotal, elapsedMs } = shown;
   const rate = elapsedMs > 0 ? (bytesDone / elapsedMs) * 1000 : 0;
   const parts = [phase];

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /** Where real programs for the tests are kept between runs: HOLDFAST_TEST_CACHE, or a folder of the user's cache. */
-export function testCache(): string {
+function testCache(): string {
   return process.env.HOLDFAST_TEST_CACHE || join(homedir(), '.cache/holdfast-tests');
 }
 

@@ -2,22 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { requireProgram } from './debian.ts';
 
-/** The path of stock restic. @throws Error with the command that installs it */
-export function requireRestic(): string {
-  return requireProgram('restic');
-}
-
-/** Runs one command of restic without a cache of its own. @returns both outputs @throws unless its status is 0 */
-export function runRestic(
-  args: string[],
-  { repository, password }: { repository: string; password: string },
-): string {
-  return new Restic({ repository, password }).run(...args);
-}
-
 /** Stock restic on one repository: the judge of what we write, and the writer of what we must read. */
 export class Restic {
-  readonly #program = requireRestic();
+  readonly #program = requireProgram('restic');
   readonly #options: string[];
   readonly #env: NodeJS.ProcessEnv;
 

@@ -18,7 +18,7 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 
 /** Sizes around every boundary of chunker and engine. */
-export const boundarySizes = [
+const boundarySizes = [
   0,
   1,
   4095,

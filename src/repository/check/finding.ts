@@ -1,5 +1,5 @@
 /** How bad a finding is: data is or may be lost, or only space and time. */
-export type Gravity = 'error' | 'hint';
+type Gravity = 'error' | 'hint';
 
 export type FindingCode =
   | 'index-damaged'

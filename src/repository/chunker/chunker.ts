@@ -8,7 +8,6 @@ export const chunkSizeMax = 8 * 1024 * 1024;
 /** What the chunker reads lies above this address; below are its tables. */
 export const chunkerDataStart = 64 * 1024;
 
-const windowBytes = 64;
 const tablesOffset = 1024;
 
 interface Exports {
@@ -43,6 +42,3 @@ export class Chunker {
     return limit - start === chunkSizeMax ? chunkSizeMax : 0;
   }
 }
-
-/** How far before the minimum a chunk must be readable: the window of the fingerprint. */
-export const chunkerWindowBytes = windowBytes;

@@ -12,7 +12,7 @@ export function degreeOf(a: Polynomial): number {
 }
 
 /** Remainder of a divided by b. */
-export function modulo(a: Polynomial, b: Polynomial): Polynomial {
+function modulo(a: Polynomial, b: Polynomial): Polynomial {
   const degree = degreeOf(b);
   let rest = a;
   for (let excess = degreeOf(rest) - degree; excess >= 0; excess = degreeOf(rest) - degree)
@@ -21,7 +21,7 @@ export function modulo(a: Polynomial, b: Polynomial): Polynomial {
 }
 
 /** a · b mod p. */
-export function multiplyModulo(a: Polynomial, b: Polynomial, p: Polynomial): Polynomial {
+function multiplyModulo(a: Polynomial, b: Polynomial, p: Polynomial): Polynomial {
   let product = 0n;
   let shifted = modulo(a, p);
   for (let rest = b; rest > 0n; rest >>= 1n) {
@@ -32,7 +32,7 @@ export function multiplyModulo(a: Polynomial, b: Polynomial, p: Polynomial): Pol
 }
 
 /** Greatest common divisor. */
-export function greatestCommonDivisor(a: Polynomial, b: Polynomial): Polynomial {
+function greatestCommonDivisor(a: Polynomial, b: Polynomial): Polynomial {
   let [x, y] = [a, b];
   while (y !== 0n) [x, y] = [y, modulo(x, y)];
   return x;

@@ -17,7 +17,7 @@ export interface CopyOptions extends WriteOptions {
   signal?: AbortSignal;
 }
 
-export interface CopiedSnapshot {
+interface CopiedSnapshot {
   source: StoredSnapshot;
   copy: StoredSnapshot;
 }

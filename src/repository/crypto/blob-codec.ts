@@ -10,9 +10,6 @@ export function sealedSizeMax(plainLength: number): number {
 }
 
 /** zstd's level as restic's `--compression`: auto is 3; off stores the bytes as they are. */
-export interface SealOptions {
-  compression: CompressionMode;
-}
 export type CompressionMode = 'auto' | 'fastest' | 'better' | 'max' | 'off';
 
 export const zstdLevels: Record<CompressionMode, number> = {

@@ -14,7 +14,7 @@ export interface LaneHandle {
   close(): Promise<void>;
 }
 
-export interface LaneSetup {
+interface LaneSetup {
   layout: ArenaLayout;
   memory: SharedArrayBuffer;
   lane: number;

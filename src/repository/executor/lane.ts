@@ -56,7 +56,7 @@ export interface VerifyTask {
   blobs: { offset: number; length: number; uncompressedLength: number; id: string }[];
 }
 
-export interface FinishTask {
+interface FinishTask {
   kind: 'finish';
 }
 

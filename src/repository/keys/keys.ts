@@ -86,11 +86,7 @@ async function keyIds(storage: Storage, options?: ReadOptions): Promise<KeyId[]>
 }
 
 /** Undefined for a damaged key file: another one may still open. */
-export async function loadKey(
-  storage: Storage,
-  id: KeyId,
-  options?: ReadOptions,
-): Promise<KeyFile | undefined> {
+async function loadKey(storage: Storage, id: KeyId, options?: ReadOptions): Promise<KeyFile | undefined> {
   try {
     return parseKeyFile(await loadStored(storage, 'keys', id, options));
   } catch (error) {

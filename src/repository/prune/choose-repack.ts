@@ -1,7 +1,7 @@
 import { holds, type PackFacts } from './pack-facts.ts';
 
 /** How much unused data may stay in packs that are partly used: a share of all data, bytes, or any amount. */
-export type UnusedLimit = { percent: number } | { sizeBytes: number } | 'unlimited';
+type UnusedLimit = { percent: number } | { sizeBytes: number } | 'unlimited';
 
 export interface RepackOptions {
   maxUnused: UnusedLimit;

@@ -22,7 +22,7 @@ export interface PlanOptions extends RepackOptions {
   signal: AbortSignal;
 }
 
-export interface RemovedPack {
+interface RemovedPack {
   id: PackId;
   sizeBytes: number;
 }

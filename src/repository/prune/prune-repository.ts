@@ -24,7 +24,7 @@ export interface PruneOptions extends Partial<RepackOptions> {
   signal?: AbortSignal;
 }
 
-export interface PruneProgress {
+interface PruneProgress {
   phase: 'index' | 'trees' | 'repack' | 'rewrite' | 'delete';
   snapshotsTotal: number;
   treesDone: number;

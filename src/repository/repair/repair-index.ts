@@ -20,7 +20,7 @@ export interface RepairIndexOptions {
   signal?: AbortSignal;
 }
 
-export interface RepairIndexProgress {
+interface RepairIndexProgress {
   /** Packs whose header is to be read. */
   packsTotal: number;
   packsDone: number;

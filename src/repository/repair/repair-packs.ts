@@ -20,7 +20,7 @@ export interface RepairPacksOptions {
   signal?: AbortSignal;
 }
 
-export interface RepairPacksProgress {
+interface RepairPacksProgress {
   packsTotal: number;
   packsDone: number;
 }

@@ -20,7 +20,7 @@ export interface RepairSnapshotsOptions {
   signal?: AbortSignal;
 }
 
-export interface RepairedSnapshot {
+interface RepairedSnapshot {
   before: StoredSnapshot;
   /** Undefined after a dry run. */
   after: StoredSnapshot | undefined;

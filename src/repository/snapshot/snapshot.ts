@@ -57,11 +57,6 @@ export function stableIdOf(snapshot: StoredSnapshot): SnapshotId {
 /** Keys of our own facts among the tags. */
 export type TagKey = 'name' | 'plan' | 'job' | 'attempt';
 
-/** A fact of ours as a tag: `name=shop`. */
-export function tagOf(key: TagKey, value: string): string {
-  return `${key}=${value}`;
-}
-
 /** The value of one of our facts, or undefined when no tag states it. */
 export function tagValue(tags: readonly string[], key: TagKey): string | undefined {
   return tags.find((tag) => tag.startsWith(`${key}=`))?.slice(key.length + 1);

@@ -20,7 +20,7 @@ export const hastyClock: Clock = {
   sleep: (durationMs, options) => systemClock.sleep(durationMs / 100, options),
 };
 
-export const testOwner: LockOwner = {
+const testOwner: LockOwner = {
   hostname: 'host',
   username: 'anna',
   uid: 0,

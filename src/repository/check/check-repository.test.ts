@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { seededRandom } from '#base';
 import { type Storage, StorageError } from '#storage';
 import { streamAttributes } from '../backup/write-snapshot.ts';
 import { type BlobId, idOf } from '../format/ids.ts';
 import type { MemoryStorage } from '../format/testing/memory-storage.ts';
+import { newConfig, saveConfig } from '../keys/config.ts';
 import type { Repository } from '../repository.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { encodeSnapshot } from '../snapshot/snapshot-json.ts';
@@ -159,8 +161,7 @@ test('a pack that is missing is told although another index file marks it for de
   await storeIndex(repository, [pack]);
   await storeIndex(repository, [], [pack]);
   assert.deepEqual(await codesOf(repository), []);
-  storage.files.clear();
-  assert.deepEqual(names(storage, 'data'), []);
+  for (const name of [...names(storage, 'data'), ...names(storage, 'index')]) storage.files.delete(name);
   await storeIndex(repository, [pack]);
   await storeIndex(repository, [], [pack]);
   assert.deepEqual(await codesOf(repository), ['pack-missing']);
@@ -319,6 +320,22 @@ function withBadDisk(storage: MemoryStorage, folder: string): Storage {
   };
 }
 
+test('a config and a key that are damaged are told', async () => {
+  const { repository, storage } = await filled();
+  storage.files.get('config')![20]! ^= 1;
+  storage.files.set(`keys/${'0'.repeat(64)}`, Buffer.from('{}'));
+  assert.deepEqual(await codesOf(repository), ['config-damaged', 'key-damaged']);
+});
+
+test('a key that is gone is told while the repository is open, and the config of another one', async () => {
+  const { repository, storage } = await filled();
+  const random = seededRandom(99);
+  storage.files.delete('config');
+  await saveConfig(storage, repository.key.key, newConfig(random), random);
+  storage.files.delete(`keys/${repository.key.id}`);
+  assert.deepEqual(await codesOf(repository), ['config-damaged', 'key-damaged']);
+});
+
 test('what the storage does not give is unreadable, not damaged', async () => {
   const { storage } = await filled();
   assert.deepEqual(await codesOf(await reopen(withBadDisk(storage, 'data'))), ['unreadable']);
@@ -336,7 +353,7 @@ test('a fault of the transfer alone is no finding', async () => {
       seen.add(name);
       for await (const piece of storage.read(name, range, options)) {
         const copy = new Uint8Array(piece);
-        if (isFirst && !name.startsWith('locks/') && name !== 'config') copy[copy.length >> 1]! ^= 4;
+        if (isFirst && !name.startsWith('locks/')) copy[copy.length >> 1]! ^= 4;
         yield copy;
       }
     },
@@ -362,6 +379,8 @@ test('a cancelled check ends with the reason, without findings made of it', asyn
 
 test('every code of a finding was provoked by these tests', () => {
   const all: Record<FindingCode, true> = {
+    'config-damaged': true,
+    'key-damaged': true,
     'index-damaged': true,
     'index-duplicate': true,
     'pack-missing': true,

@@ -7,6 +7,7 @@ import { BlobReader } from '../read/blob-reader.ts';
 import type { Repository } from '../repository.ts';
 import type { StoredSnapshot } from '../snapshot/snapshot.ts';
 import { type AffectedFile, findAffected } from './affected.ts';
+import { checkKeys } from './check-keys.ts';
 import { checkPacks, type KnownPack } from './check-packs.ts';
 import { checkTrees, type TreeCheckProgress } from './check-trees.ts';
 import type { Finding } from './finding.ts';
@@ -49,7 +50,7 @@ export interface CheckReport {
 }
 
 /**
- * Checks a repository under an exclusive lock: index, packs, snapshots and folders, and by choice every byte.
+ * Checks a repository under an exclusive lock: config, keys, index, packs, snapshots and folders, and by choice every byte.
  * Findings are returned, not thrown; what is thrown kept the check from being done.
  */
 export async function checkRepository(
@@ -78,6 +79,7 @@ export async function checkRepository(
     bytesDone: 0,
   };
   options.onProgress?.(progress);
+  await checkKeys(repository, report, signal);
   const snapshots = await checkSnapshots(repository, report, signal);
   progress.snapshotsTotal = snapshots.length;
   // An index of its own: it may be full of holes, which nobody else must take for the truth.

@@ -2,6 +2,8 @@
 type Gravity = 'error' | 'hint';
 
 export type FindingCode =
+  | 'config-damaged'
+  | 'key-damaged'
   | 'index-damaged'
   | 'index-duplicate'
   | 'pack-missing'
@@ -27,6 +29,7 @@ export interface Finding {
   pack?: string;
   blob?: string;
   index?: string;
+  key?: string;
   snapshot?: string;
   path?: string;
 }

@@ -45,21 +45,35 @@ export async function saveConfig(
   });
 }
 
-/** @throws RepositoryError 'repository.absent', 'repository.damaged', 'repository.version' */
+/**
+ * Reads the config; twice when it is damaged, since the fault may have been in the transfer.
+ * @throws RepositoryError 'repository.damaged', 'repository.version'
+ */
 export async function loadConfig(
   storage: Storage,
   key: MasterKey,
   options?: ReadOptions,
 ): Promise<RepositoryConfig> {
+  const load = async () => decodeConfig(open(key, await readWhole(storage, configName, options)));
   try {
-    return decodeConfig(open(key, await readWhole(storage, configName, options)));
+    return await load().catch((error: unknown) => (isDamage(error) ? load() : Promise.reject(error)));
   } catch (error) {
+    if (isDamage(error)) {
+      throw new RepositoryError('repository.damaged', `the config cannot be read: ${error.message}`, {
+        hint: 'Copy `config` back from a replica of this repository. It is written once and never changes.',
+        cause: error,
+      });
+    }
     if (!(error instanceof StorageError && error.code === 'storage.not-found')) throw error;
     throw new RepositoryError('repository.damaged', `the repository at ${storage.location} has no config`, {
       hint: 'Its creation was interrupted, or the file was deleted. An empty repository may be deleted and made again; otherwise copy `config` back from a replica.',
       cause: error,
     });
   }
+}
+
+function isDamage(error: unknown): error is RepositoryError {
+  return error instanceof RepositoryError && error.code === 'repository.damaged';
 }
 
 /** Reads the opened config. */

@@ -37,13 +37,18 @@ export interface DiffStatistics {
 export interface DiffOptions {
   /** Tell of changed times, owners and modes too (`U`). */
   metadata?: boolean;
+  /**
+   * False: read only folders that differ. Then a blob that some folder of both snapshots holds too may be counted
+   * as added or removed. By default those folders are read as well, after all changes were told.
+   */
+  isExact?: boolean;
   onChange: (change: SnapshotChange) => void;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * What became of snapshot `before` in snapshot `after`, as restic's diff tells it, in order of the paths. Folders
- * that are the same in both are read only when blobs were added or removed, to see whether they had them before.
+ * What became of snapshot `before` in snapshot `after`, as restic's diff tells it, in order of the paths.
+ * @throws RepositoryError 'repository.damaged', 'repository.incomplete'
  */
 export async function diffSnapshots(
   repository: Repository,
@@ -161,7 +166,7 @@ class Comparison {
   }
 
   async #blobsOfSameFolders(): Promise<SlotSet | undefined> {
-    if (this.#added.blobs.size === 0 && this.#removed.blobs.size === 0) return undefined;
+    if (this.#options.isExact === false) return undefined;
     const found = new SlotSet(this.#index.table.slots);
     const visitor = {
       isEntered: (slot: number) => found.add(slot),

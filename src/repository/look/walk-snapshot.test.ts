@@ -4,6 +4,7 @@ import { memoryStorage } from '../format/testing/memory-storage.ts';
 import type { Repository } from '../repository.ts';
 import type { StoredSnapshot } from '../snapshot/snapshot.ts';
 import { initSmall, snapshotOf } from '../testing/small-repository.ts';
+import { diffSnapshots } from './diff-snapshots.ts';
 import { findInSnapshots } from './find-in-snapshots.ts';
 import { type WalkOptions, walkSnapshot } from './walk-snapshot.ts';
 
@@ -139,4 +140,32 @@ test('a search tells of a damaged folder in every snapshot that has it', async (
   });
   for await (const { path } of found) assert.equal(path, '/c/four');
   assert.deepEqual(told, ['/b', '/b']);
+});
+
+test('a diff reads what differs, and for exact counts what is the same once', async () => {
+  const after = await snapshotOf(repository, {
+    'a/one': '1',
+    'a/deep/two': '2',
+    'b/three': '3',
+    'c/four': '1',
+    last: '5',
+  });
+  for (const { isExact, readCount, dataBlobs } of [
+    { isExact: false, readCount: 4, dataBlobs: 1 },
+    { isExact: true, readCount: 4 + 3, dataBlobs: 0 },
+  ]) {
+    reads = [];
+    const changes: string[] = [];
+    const { added } = await diffSnapshots(
+      repository,
+      { before: snapshot, after },
+      {
+        isExact,
+        onChange: ({ modifier, path }) => changes.push(`${modifier} ${path}`),
+      },
+    );
+    assert.deepEqual(changes, ['M /c/four']);
+    assert.equal(reads.length, readCount);
+    assert.equal(added.dataBlobs, dataBlobs, 'the content of four is in a/one already');
+  }
 });

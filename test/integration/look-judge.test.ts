@@ -165,12 +165,13 @@ const searches: { name: string; args: string[]; request: Omit<FindRequest, 'snap
 
 for (const { name, args, request } of searches) {
   test(`finds what restic finds: ${name}`, async () => {
-    const theirs: { snapshot: string; matches: { path: string }[] | null }[] = JSON.parse(
-      restic.run('find', '--json', ...args),
-    );
-    const wanted = theirs.flatMap(({ snapshot, matches }) =>
-      (matches ?? []).map(({ path }) => ({ snapshot, path })),
-    );
+    // One by one: restic 0.14 passes over a folder in which it found nothing under another path before.
+    const wanted = snapshots.flatMap(({ id }) => {
+      const theirs: { snapshot: string; matches: { path: string }[] | null }[] = JSON.parse(
+        restic.run('find', '--json', '--snapshot', id, ...args),
+      );
+      return theirs.flatMap(({ matches }) => (matches ?? []).map(({ path }) => ({ snapshot: id, path })));
+    });
     const found = await foundPaths(request);
     assert.deepEqual(found.filter(isPlain).sort(byText), wanted.filter(isPlain).sort(byText));
     assert.equal(found.length > 0, name !== 'nothing');

@@ -2,20 +2,30 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { requireProgram } from './debian.ts';
 
+interface ResticOptions {
+  repository: string;
+  password: string;
+  folder?: string;
+  env?: NodeJS.ProcessEnv;
+}
+
 /** Stock restic on one repository: the judge of what we write, and the writer of what we must read. */
 export class Restic {
   readonly #program = requireProgram('restic');
   readonly #options: string[];
   readonly #env: NodeJS.ProcessEnv;
 
-  /** @param folder a temporary folder for restic's cache, which saves time when many commands follow each other */
-  constructor({ repository, password, folder }: { repository: string; password: string; folder?: string }) {
+  /**
+   * @param folder a temporary folder for restic's cache, which saves time when many commands follow each other
+   * @param env more variables: the storage's credentials
+   */
+  constructor({ repository, password, folder, env }: ResticOptions) {
     this.#options = [
       '-r',
       repository,
       ...(folder ? ['--cache-dir', join(folder, 'restic-cache')] : ['--no-cache']),
     ];
-    this.#env = { ...process.env, RESTIC_PASSWORD: password, TZ: 'UTC' };
+    this.#env = { ...process.env, ...env, RESTIC_PASSWORD: password, TZ: 'UTC' };
   }
 
   /** Runs a command and returns its output; a status other than 0 is an error that carries both outputs. */

@@ -1,0 +1,12 @@
+// Writes one endless stream to a bucket until it is killed, and prints a line as each part is asked for.
+import { openStorage } from '../registry.ts';
+
+const [location = '', name = ''] = process.argv.slice(2);
+const storage = await openStorage(location);
+async function* open() {
+  for (;;) {
+    yield new Uint8Array(1024 * 1024);
+    process.stdout.write('more\n');
+  }
+}
+await storage.write(name, { open });

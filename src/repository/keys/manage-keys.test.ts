@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { MemoryStorage } from '#storage';
 import { initSmall, openSmall, testKdf } from '../testing/small-repository.ts';
 import { listKeys } from './keys.ts';
@@ -22,6 +23,21 @@ test('adds a password that opens, and removes it again', async () => {
   await removeKey(repository, id.slice(0, 12));
   await assert.rejects(openSmall(storage, { password: 'second' }), { code: 'repository.wrong-password' });
   assert.equal(await keyCount(storage), 1);
+});
+
+test('holds its lock until the new key is stored', async () => {
+  const storage = new MemoryStorage();
+  const locksAtWrite: number[] = [];
+  const write: MemoryStorage['write'] = storage.write.bind(storage);
+  storage.write = async (name, content, options) => {
+    await setImmediate();
+    if (name.startsWith('keys/'))
+      locksAtWrite.push([...storage.files.keys()].filter((one) => one.startsWith('locks/')).length);
+    return write(name, content, options);
+  };
+  const repository = await initSmall(storage);
+  await addKey(repository, { password: 'second', kdf });
+  assert.deepEqual(locksAtWrite, [0, 1], 'one key at the start, one under a lock');
 });
 
 test('refuses to remove the key in use, an unknown and an ambiguous one', async () => {

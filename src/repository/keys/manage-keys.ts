@@ -21,7 +21,8 @@ export interface AddKeyOptions {
 /** Adds a password. The new key file was read back and opened when this resolves. */
 export async function addKey(repository: Repository, options: AddKeyOptions): Promise<KeyId> {
   await using _lock = await repository.lock({ exclusive: false, isReading: false, signal: options.signal });
-  return storeKey(repository.storage, repository.key.key, newKeyOf(repository, options));
+  // Awaited here: the lock goes when this function returns.
+  return await storeKey(repository.storage, repository.key.key, newKeyOf(repository, options));
 }
 
 /**

@@ -348,3 +348,25 @@ test('passes over packs that the storage still keeps, and deletes them later', a
   assert.equal((await pruneRepository(repository, { graceMs: 0 })).packs.deleted.count, 2);
   await assertSound();
 });
+
+test('holds its lock until all is done', async () => {
+  await forgetFirstOfTwo();
+  const changedUnlocked: string[] = [];
+  const isLocked = () => [...storage.files.keys()].some((name) => name.startsWith('locks/'));
+  const note = (name: string) => {
+    if (!name.startsWith('locks/') && !isLocked()) changedUnlocked.push(name);
+  };
+  const write = storage.write.bind(storage);
+  storage.write = async (name, content, options) => {
+    note(name);
+    return write(name, content, options);
+  };
+  const remove = storage.delete.bind(storage);
+  storage.delete = async (name, options) => {
+    note(name);
+    return remove(name, options);
+  };
+  const report = await pruneRepository(repository, { graceMs: 0 });
+  assert.deepEqual([report.packs.repacked.count, report.packs.deleted.count], [1, 2]);
+  assert.deepEqual(changedUnlocked, []);
+});

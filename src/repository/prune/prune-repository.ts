@@ -56,7 +56,8 @@ export async function pruneRepository(
   const { dryRun = false } = options;
   await using lock = await repository.lock({ exclusive: !dryRun, signal: options.signal });
   const run = new PruneRun(repository, lock, options);
-  return dryRun ? run.plan() : run.execute();
+  // Awaited here: the lock goes when this function returns.
+  return await (dryRun ? run.plan() : run.execute());
 }
 
 class PruneRun {

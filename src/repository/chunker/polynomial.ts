@@ -8,7 +8,9 @@ export const polynomialDegree = 53;
 
 /** Degree of a polynomial; -1 for zero. */
 export function degreeOf(a: Polynomial): number {
-  return a === 0n ? -1 : a.toString(2).length - 1;
+  if (a === 0n) return -1;
+  const hex = a.toString(16);
+  return hex.length * 4 - 1 - (Math.clz32(Number.parseInt(hex[0]!, 16)) - 28);
 }
 
 /** Remainder of a divided by b. */
@@ -22,13 +24,20 @@ function modulo(a: Polynomial, b: Polynomial): Polynomial {
 
 /** a · b mod p. */
 function multiplyModulo(a: Polynomial, b: Polynomial, p: Polynomial): Polynomial {
+  const degree = BigInt(degreeOf(p));
   let product = 0n;
   let shifted = modulo(a, p);
   for (let rest = b; rest > 0n; rest >>= 1n) {
     if (rest & 1n) product ^= shifted;
-    shifted = modulo(shifted << 1n, p);
+    shifted = shiftModulo(shifted, p, degree);
   }
   return product;
+}
+
+/** a · x mod p, where a is of lower degree than p. */
+function shiftModulo(a: Polynomial, p: Polynomial, degree: bigint): Polynomial {
+  const shifted = a << 1n;
+  return shifted >> degree === 0n ? shifted : shifted ^ p;
 }
 
 /** Greatest common divisor. */
@@ -67,17 +76,19 @@ export function randomPolynomial(random: Random): Polynomial {
  */
 export function chunkerTables(p: Polynomial): BigUint64Array {
   const windowBytes = 64;
+  const degree = BigInt(degreeOf(p));
   const tables = new BigUint64Array(512);
+  let out = modulo(1n, p);
+  for (let i = 0; i < (windowBytes - 1) * 8; i++) out = shiftModulo(out, p, degree);
   for (let bit = 1; bit < 256; bit *= 2) {
-    let out = modulo(BigInt(bit), p);
-    for (let i = 1; i < windowBytes; i++) out = modulo(out << 8n, p);
-    const top = BigInt(bit) << BigInt(degreeOf(p));
+    const top = BigInt(bit) << degree;
     tables[bit] = out;
     tables[256 + bit] = modulo(top, p) | top;
     for (let lower = 1; lower < bit; lower++) {
       tables[bit + lower] = out ^ tables[lower]!;
       tables[256 + bit + lower] = tables[256 + bit]! ^ tables[256 + lower]!;
     }
+    out = shiftModulo(out, p, degree);
   }
   return tables;
 }

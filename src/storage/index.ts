@@ -17,4 +17,4 @@ export type {
   WriteOptions,
 } from './storage.ts';
 export type { Limits } from './wrappers/limit.ts';
-export type { RetryEvent, RetryOptions } from './wrappers/retry.ts';
+export { type RetryEvent, type RetryOptions, retry } from './wrappers/retry.ts';

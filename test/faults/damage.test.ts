@@ -27,9 +27,9 @@ import {
   type StoredSnapshot,
 } from '#repository';
 import { filesSource } from '#sources';
+import { MemoryStorage } from '#storage';
 import { backup, restore } from '#workflows';
 import { initSmall, openSmall, testKdf } from '../../src/repository/testing/small-repository.ts';
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts';
 import { Restic } from '../servers/restic.ts';
 import { type Damage, damagesOf, type Files } from './damage.ts';
 

@@ -50,8 +50,7 @@ export class LanePool {
     this.layout = planArena({
       lanes: executor.lanes,
       packSizeTarget: options.packSizeTarget,
-      // Every lane may hold one of each type; with fewer beside them, an inline lane would wait for ever.
-      packBuffers: 2 * executor.lanes + Math.max(buffersPerTask, options.uploads),
+      packBuffers: 2 * executor.lanes + Math.max(1, options.uploads),
       slots: executor.lanes + options.extraSlots,
     });
     this.memory = executor.takeMemory(this.layout.totalBytes);

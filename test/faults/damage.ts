@@ -3,7 +3,7 @@ import type { Random } from '#base';
 /** The files of a storage by name. */
 export type Files = Map<string, Uint8Array>;
 
-export type DamageKind = 'flip' | 'cut' | 'drop' | 'swap' | 'delete' | 'exchange';
+type DamageKind = 'flip' | 'cut' | 'drop' | 'swap' | 'delete' | 'exchange';
 
 /** One way in which a disk or a storage lies about one file, or about two that it takes for each other. */
 export interface Damage {

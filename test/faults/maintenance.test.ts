@@ -18,6 +18,7 @@ import {
   type StoredSnapshot,
   stableIdOf,
 } from '#repository';
+import { MemoryStorage } from '#storage';
 import { SimulatedClock } from '../../src/repository/format/testing/simulated-clock.ts';
 import {
   filesOf,
@@ -26,7 +27,6 @@ import {
   openSmall,
   snapshotOf,
 } from '../../src/repository/testing/small-repository.ts';
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts';
 import { type FaultKind, type FaultPlan, nthCall } from '../../src/storage/testing/fault-plan.ts';
 import { faulty } from '../../src/storage/testing/faulty.ts';
 

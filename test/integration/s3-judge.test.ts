@@ -11,7 +11,7 @@ import { checkRepository, initRepository, openRepository, type Repository } from
 import { filesSource } from '#sources';
 import { openStorage, type Storage } from '#storage';
 import { backup, restore } from '#workflows';
-import { listedNames } from '../../src/storage/checks/expect.ts';
+import { listedNames } from '../../src/storage/testing/expect.ts';
 import { Restic } from '../servers/restic.ts';
 import { startVersitygw } from '../servers/versitygw.ts';
 import { describeTree } from '../trees/describe-tree.ts';

@@ -96,6 +96,17 @@ function takeIdleMemory(sizeBytes: number): WebAssembly.Memory {
 /** Young generation of a lane's heap: it makes hardly any garbage, and its default size is memory for nothing. */
 const laneYoungMiB = 2;
 
+/**
+ * A worker inherits the flags of the process, but does not start with `--input-type`, which is about the main script.
+ * Flags that are given instead must be allowed for workers, so only those are given that our own files need.
+ */
+function workerFlags(extension: 'ts' | 'js'): { execArgv?: string[] } {
+  if (!process.execArgv.some((flag) => flag.startsWith('--input-type'))) return {};
+  return {
+    execArgv: extension === 'ts' ? ['--conditions=src', '--disable-warning=ExperimentalWarning'] : [],
+  };
+}
+
 class ThreadLane implements LaneHandle {
   readonly #worker: Worker;
   readonly #exit: Promise<void>;
@@ -114,8 +125,7 @@ class ThreadLane implements LaneHandle {
         segments: setup.table.segments,
         buffers: setup.buffers.shared,
       },
-      // Inherited but for the one that is about the main script only, and breaks a worker.
-      execArgv: process.execArgv.filter((flag) => !flag.startsWith('--input-type')),
+      ...workerFlags(extension),
       resourceLimits: { maxYoungGenerationSizeMb: laneYoungMiB },
     });
     this.#worker.on(

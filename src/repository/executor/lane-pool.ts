@@ -50,7 +50,8 @@ export class LanePool {
     this.layout = planArena({
       lanes: executor.lanes,
       packSizeTarget: options.packSizeTarget,
-      packBuffers: 2 * executor.lanes + Math.max(1, options.uploads),
+      // Every lane may hold one of each type; with fewer beside them, an inline lane would wait for ever.
+      packBuffers: 2 * executor.lanes + Math.max(buffersPerTask, options.uploads),
       slots: executor.lanes + options.extraSlots,
     });
     this.memory = executor.takeMemory(this.layout.totalBytes);

@@ -24,6 +24,7 @@ const signatures = {
   lsetxattr: { arguments: [address, address, address, 'uint64', 'int32'], return: 'int32' },
   lremovexattr: { arguments: [address, address], return: 'int32' },
   fallocate: { arguments: ['int32', 'int32', 'int64', 'int64'], return: 'int32' },
+  posix_fadvise: { arguments: ['int32', 'int64', 'int64', 'int32'], return: 'int32' },
   lseek: { arguments: ['int32', 'int64', 'int32'], return: 'int64' },
   getpwuid_r: { arguments: ['uint32', address, address, 'uint64', address], return: 'int32' },
   getgrgid_r: { arguments: ['uint32', address, address, 'uint64', address], return: 'int32' },
@@ -55,6 +56,7 @@ interface LibcFunctions {
   lsetxattr(path: Address, name: Address, value: Address, size: Size, flags: number): number;
   lremovexattr(path: Address, name: Address): number;
   fallocate(fd: number, mode: number, offset: bigint, length: bigint): number;
+  posix_fadvise(fd: number, offset: bigint, length: bigint, advice: number): number;
   lseek(fd: number, offset: bigint, whence: number): bigint;
   getpwuid_r(uid: number, out: Address, text: Address, size: Size, found: Address): number;
   getgrgid_r(gid: number, out: Address, text: Address, size: Size, found: Address): number;

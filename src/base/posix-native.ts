@@ -15,6 +15,7 @@ const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
+const POSIX_FADV_DONTNEED = 4;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const [ENOENT, ENXIO, EINVAL, ENOSYS, EOPNOTSUPP] = [2, 6, 22, 38, 95];
@@ -181,6 +182,11 @@ export class NativePosix implements Posix {
     const end = this.#libc.lseek(fd, start, SEEK_HOLE);
     if (end < 0n) this.#fail('lseek');
     return { start: Number(start), end: Number(end) };
+  }
+
+  forgetCached(fd: number): void {
+    // Whether it was heeded nobody can tell.
+    this.#libc.posix_fadvise(fd, 0n, 0n, POSIX_FADV_DONTNEED);
   }
 
   #fail(syscall: string, name?: Uint8Array): never {

@@ -110,6 +110,7 @@ export function portablePosix(system: { hasProc: boolean }): Posix {
       const end = fs.fstatSync(fd).size;
       return offset < end ? { start: offset, end } : undefined;
     },
+    forgetCached: () => {},
   };
 }
 

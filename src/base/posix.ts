@@ -76,6 +76,8 @@ export interface Posix {
   punchHole(fd: number, offset: number, length: number): boolean;
   /** The next range with data at or after `offset`; undefined when only a hole follows. Where holes are unknown all is data. */
   findData(fd: number, offset: number): { start: number; end: number } | undefined;
+  /** Lets go of what memory holds of a file that is on the disk, so that reading it tells what the disk has. A hint. */
+  forgetCached(fd: number): void;
 }
 
 /** Node's kind of system error for an errno. */

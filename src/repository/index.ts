@@ -32,6 +32,7 @@ export { type RepairPacksReport, repairPacks } from './repair/repair-packs.ts';
 export { type RepairSnapshotsReport, repairSnapshots } from './repair/repair-snapshots.ts';
 export type { InitOptions, OpenOptions } from './repository.ts';
 export { initRepository, openRepository, Repository } from './repository.ts';
+export { type FilePart, filePartsOf } from './restore/file-parts.ts';
 export { type FileSink, type RestoreFile, restoreFiles } from './restore/restore-files.ts';
 export { changeTags, type TagChange, type TaggedSnapshot } from './snapshot/change-tags.ts';
 export { toGoMode } from './snapshot/file-mode.ts';

@@ -3,4 +3,6 @@ export { type BackupOutcome, type BackupRequest, backup } from './backup.ts';
 export { type Comparison, compareFolders, type Difference } from './compare-folders.ts';
 export { type ForgetOutcome, type ForgetRequest, forget } from './forget.ts';
 export type { FinalState, Problem } from './outcome.ts';
+export { type PreviewRequest, previewRestore, type RestorePreview } from './preview-restore.ts';
 export { type RestoreOutcome, type RestoreProgress, type RestoreRequest, restore } from './restore.ts';
+export { type RestoreFilterOptions, type RestoreVerdict, restoreFilter } from './restore-filter.ts';

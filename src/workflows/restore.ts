@@ -1,35 +1,46 @@
-import type { FileAttributes } from '#base';
+import { hash } from 'node:crypto';
+import { type FilePart, type RestoreFile, restoreFiles, type TreeNode } from '#repository';
 import {
-  type Repository,
-  type RestoreFile,
-  restoreFiles,
-  type StoredSnapshot,
-  type TreeNode,
-} from '#repository';
-import { FolderTarget, type OverwritePolicy, type TargetSummary } from '#sources';
+  FolderTarget,
+  type OverwritePolicy,
+  SourceError,
+  type TargetFile,
+  type TargetSummary,
+} from '#sources';
 import { type FinalState, type Problem, stateOf } from './outcome.ts';
+import {
+  firstNames,
+  measure,
+  type RestoreEntry,
+  type RestoreSelection,
+  wantedEntries,
+} from './restore-entries.ts';
+import { compareContent, type VerifiedCounts, verifyRestored } from './verify-restored.ts';
 
-export interface RestoreRequest {
-  repository: Repository;
-  snapshot: StoredSnapshot;
-  /** A path inside the snapshot: only what is at and below it; a folder's content then lies right in the target. */
-  path?: string;
+export interface RestoreRequest extends RestoreSelection {
   target: string;
   overwrite?: OverwritePolicy;
-  /** Decides by path (from the snapshot's root, `/a/b`) what is restored; a folder that is refused is not entered. */
-  isWanted?: (path: string, type: FileAttributes['type']) => 'yes' | 'no' | 'below';
   isSparse?: boolean;
   owners?: boolean;
+  /**
+   * Reads every restored file back from the target and compares it with the snapshot. What looks the same already is
+   * compared too, and restored again where it differs.
+   */
+  verify?: boolean;
   onProgress?: (progress: RestoreProgress) => void;
   onProblem?: (problem: Problem) => void;
-  signal?: AbortSignal;
 }
 
+/** Counters that grow while the restore runs. */
 export interface RestoreProgress {
   filesTotal: number;
   bytesTotal: number;
   filesDone: number;
   bytesDone: number;
+  /** Bytes that an interrupted restore had brought already. */
+  bytesResumed: number;
+  /** Bytes that were read back. */
+  bytesVerified: number;
 }
 
 export interface RestoreOutcome {
@@ -37,28 +48,24 @@ export interface RestoreOutcome {
   problems: Problem[];
   summary: TargetSummary;
   progress: RestoreProgress;
+  /** Undefined unless it was asked for. */
+  verified: VerifiedCounts | undefined;
 }
 
-interface Entry {
-  /** Names from the target's root. */
-  names: readonly Uint8Array[];
-  /** For people and patterns: the path in the snapshot. */
-  path: string;
-  node: TreeNode;
-}
-
-/** Restores a snapshot, or a part of one, into a folder. Rejects when nothing at all could be restored. */
+/**
+ * Restores a snapshot, or a part of one, into a folder. Rejects when nothing could be restored, or when it cannot go
+ * on (no space); what is written by then stays, and the same restore again completes it.
+ */
 export async function restore(request: RestoreRequest): Promise<RestoreOutcome> {
-  const { repository, snapshot, signal } = request;
-  await using lock = await repository.lock({ exclusive: false, signal });
+  const { repository, snapshot } = request;
+  await using lock = await repository.lock({ exclusive: false, signal: request.signal });
   const problems: Problem[] = [];
   const note = (problem: Problem): void => {
     problems.push(problem);
     request.onProblem?.(problem);
   };
-  const progress: RestoreProgress = { filesTotal: 0, bytesTotal: 0, filesDone: 0, bytesDone: 0 };
+  const progress = newProgress();
   request.onProgress?.(progress);
-  const { entries, treeId } = await startOf(request);
   const target = new FolderTarget({
     path: request.target,
     resumeKey: `${snapshot.id}:${request.path ?? ''}`,
@@ -67,125 +74,119 @@ export async function restore(request: RestoreRequest): Promise<RestoreOutcome> 
     owners: request.owners,
     onProblem: note,
   });
+  const stop = new AbortController();
+  const signal = AbortSignal.any([lock.signal, stop.signal]);
+  const run: Run = { request: { ...request, signal }, target, progress, note, stop };
   try {
-    for await (const { node } of walk(request, entries, treeId, note)) {
-      if (node.type !== 'file') continue;
-      progress.filesTotal++;
-      progress.bytesTotal += node.sizeBytes;
-    }
-    target.begin({ sizeBytes: progress.bytesTotal });
-    const files = restoredFiles({ request, entries, treeId, target, progress, note });
-    await restoreFiles(repository, files, {
-      onBytes: (count) => {
-        progress.bytesDone += count;
-      },
-      signal: lock.signal,
-    });
+    const size = await measure(run.request, { isSparse: request.isSparse ?? false });
+    progress.filesTotal = size.files;
+    progress.bytesTotal = size.sizeBytes;
+    target.begin(size.needed);
+    const onBytes = (count: number): void => {
+      progress.bytesDone += count;
+    };
+    await restoreFiles(repository, restoredFiles(run), { onBytes, signal });
+    stop.signal.throwIfAborted();
+    const verified = request.verify ? await verifyRestored(run) : undefined;
     const summary = await target.end();
-    return { state: stateOf(problems), problems, summary, progress };
+    return { state: stateOf(problems), problems, summary, progress, verified };
+  } catch (error) {
+    throw stop.signal.aborted ? stop.signal.reason : error;
   } finally {
     target.close();
   }
 }
 
+/** What the parts of one restore share. */
 interface Run {
   request: RestoreRequest;
-  entries: TreeNode[] | undefined;
-  treeId: TreeNode['subtree'];
   target: FolderTarget;
   progress: RestoreProgress;
   note(problem: Problem): void;
+  /** Ends the whole restore: the target takes no more. */
+  stop: AbortController;
+}
+
+function newProgress(): RestoreProgress {
+  return { filesTotal: 0, bytesTotal: 0, filesDone: 0, bytesDone: 0, bytesResumed: 0, bytesVerified: 0 };
 }
 
 /** Makes folders, links and devices as the walk meets them, and yields the files that need content. */
 async function* restoredFiles(run: Run): AsyncGenerator<RestoreFile> {
   const { request, target, progress, note } = run;
-  const closed = new Set<string>();
-  for await (const { names, path, node } of walk(request, run.entries, run.treeId, note, closed)) {
+  const closed = new Set<TreeNode>();
+  const isFirstName = firstNames();
+  for await (const entry of wantedEntries(request, { closed, note })) {
+    const { names, node } = entry;
     if (node.type === 'dir') {
-      if (!target.makeDirectory(names, node)) closed.add(path);
-    } else if (node.type !== 'file') {
-      target.makeNode(names, node);
-    } else {
-      const file = target.openFile(names, node);
-      if (!file) {
-        progress.filesDone++;
-        continue;
-      }
-      if (file.state === 'same') {
-        progress.filesDone++;
-        progress.bytesDone += node.sizeBytes;
-        file.keep(node.sizeBytes);
-        file.finish();
-        continue;
-      }
-      yield {
-        node,
-        sink: {
-          write: (offset, bytes) => file.write(offset, bytes),
-          finish: () => {
-            file.finish();
-            progress.filesDone++;
-          },
-          fail: (error) => {
-            file.abandon();
-            note({ path, error, gravity: 'lost' });
-          },
-        },
-      };
-    }
-  }
-}
-
-/** Where the restore begins: a tree, or a single file. */
-async function startOf(
-  request: RestoreRequest,
-): Promise<{ entries: TreeNode[] | undefined; treeId: TreeNode['subtree'] }> {
-  const { repository, snapshot } = request;
-  const node = request.path ? await repository.findNode(snapshot, request.path) : undefined;
-  if (!node) return { entries: undefined, treeId: snapshot.tree };
-  return node.type === 'dir'
-    ? { entries: undefined, treeId: node.subtree }
-    : { entries: [node], treeId: undefined };
-}
-
-/** Entries in order, folders before what is in them. A folder that cannot be read is a problem, and passed over. */
-async function* walk(
-  request: RestoreRequest,
-  entries: TreeNode[] | undefined,
-  treeId: TreeNode['subtree'],
-  note: (problem: Problem) => void,
-  closed?: ReadonlySet<string>,
-): AsyncGenerator<Entry> {
-  const base = request.path?.replace(/\/+$/, '') ?? '';
-  const stack: { nodes: Iterator<TreeNode>; names: readonly Uint8Array[]; path: string }[] = [];
-  const push = async (id: TreeNode['subtree'], names: readonly Uint8Array[], path: string): Promise<void> => {
-    try {
-      const nodes = await request.repository.readTree(id!, request.signal);
-      stack.push({ nodes: nodes.values(), names, path });
-    } catch (error) {
-      request.signal?.throwIfAborted();
-      // Told once: the first walk only counts.
-      if (closed) note({ path: path || '/', error: error as Error, gravity: 'lost' });
-    }
-  };
-  if (entries) stack.push({ nodes: entries.values(), names: [], path: base.slice(0, base.lastIndexOf('/')) });
-  else await push(treeId, [], base);
-  for (let top = stack.at(-1); top; top = stack.at(-1)) {
-    const next = top.nodes.next();
-    if (next.done) {
-      stack.pop();
+      if (!target.makeDirectory(names, node)) closed.add(node);
       continue;
     }
-    const node = next.value;
-    const entry = {
-      names: [...top.names, node.name],
-      path: `${top.path}/${Buffer.from(node.name).toString()}`,
-      node,
-    };
-    const wanted = request.isWanted?.(entry.path, node.type) ?? 'yes';
-    if (wanted === 'no') continue;
-    yield entry;
-    if (node.type === 'dir' && !closed?.has(entry.path)) await push(node.subtree, entry.names, entry.path);
+    const isFirst = isFirstName(node);
+    if (node.type !== 'file') target.makeNode(names, node);
+    else {
+      const file = await openUnlessSame(run, entry);
+      if (file) yield fileToRestore(run, entry, file);
+      else {
+        progress.filesDone++;
+        if (isFirst) progress.bytesDone += node.sizeBytes;
+      }
+    }
   }
+}
+
+/** @returns undefined when the content need not be written: it is there, left by policy, or cannot be */
+async function openUnlessSame(run: Run, { names, node }: RestoreEntry): Promise<TargetFile | undefined> {
+  const file = run.target.openFile(names, node);
+  if (file?.state !== 'same') return file;
+  if (run.request.verify && !(await hasSameContent(run, { names, node }))) {
+    file.abandon();
+    return run.target.openFile(names, node, { overwrite: 'always' });
+  }
+  file.keep(node.sizeBytes);
+  file.finish();
+  return undefined;
+}
+
+async function hasSameContent({ request, target }: Run, entry: Omit<RestoreEntry, 'path'>): Promise<boolean> {
+  try {
+    using file = target.openRestored(entry.names);
+    await compareContent(request.repository, entry.node, file);
+    return true;
+  } catch {
+    // Whatever is wrong with it, it is restored anew; what is wrong with the snapshot shows then.
+    request.signal?.throwIfAborted();
+    return false;
+  }
+}
+
+function hasPart(file: TargetFile, { id, offset, length }: FilePart): boolean {
+  return hash('sha256', file.read(offset, length)) === id;
+}
+
+function fileToRestore(run: Run, { path, node }: RestoreEntry, file: TargetFile): RestoreFile {
+  const { progress, note, stop } = run;
+  const isThere = (part: FilePart): boolean => {
+    if (!hasPart(file, part)) return false;
+    file.keep(part.length);
+    progress.bytesResumed += part.length;
+    return true;
+  };
+  return {
+    node,
+    ...(file.state === 'partial' && { isThere }),
+    sink: {
+      write: (offset, bytes) => file.write(offset, bytes),
+      finish: () => {
+        file.finish();
+        progress.filesDone++;
+      },
+      fail: (error) => {
+        file.abandon();
+        // What concerns the whole target, such as a full disk, would fail every other file too.
+        if (error instanceof SourceError) stop.abort(error);
+        else note({ path, error, gravity: 'lost' });
+      },
+    },
+  };
 }

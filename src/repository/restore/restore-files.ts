@@ -1,7 +1,9 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { BulkReader } from '../read/bulk-reader.ts';
 import type { Repository } from '../repository.ts';
 import type { TreeNode } from '../snapshot/tree.ts';
+import { type FilePart, partsIn } from './file-parts.ts';
 import { planRestore, type WantedBlob } from './restore-plan.ts';
 
 /** Where the bytes of one file go. The calls for a file come in any order of offsets, one at a time for each part. */
@@ -17,6 +19,8 @@ export interface FileSink {
 export interface RestoreFile {
   node: TreeNode;
   sink: FileSink;
+  /** Asked about each part, in order, before anything is fetched: whether the target has these bytes already. */
+  isThere?: (part: FilePart) => boolean;
 }
 
 export interface RestoreFilesOptions {
@@ -78,7 +82,7 @@ class Batch {
   }
 
   async run(): Promise<void> {
-    const plan = planRestore(this.#index, this.#files);
+    const plan = planRestore(this.#index, this.#files, await this.#findThere());
     for (const [file, error] of plan.missing) await this.#fail(file, error);
     for (const [file, { sink }] of this.#files.entries()) {
       if (this.#parts[file] === 0) await this.#finish(file, sink);
@@ -90,6 +94,26 @@ class Batch {
       },
     };
     await this.#reader.read(plan.blobs, receiver, this.#options.signal);
+  }
+
+  /** Offsets of the parts that the target has, by number of file. Comparing takes time, so the event loop turns. */
+  async #findThere(): Promise<Map<number, Set<number>>> {
+    const there = new Map<number, Set<number>>();
+    for (const [file, { node, isThere }] of this.#files.entries()) {
+      if (!isThere || node.content?.some((id) => !this.#index.has('data', id))) continue;
+      const offsets = new Set<number>();
+      for (const { part } of partsIn(this.#index, node)) {
+        this.#options.signal?.throwIfAborted();
+        if (isThere(part)) {
+          offsets.add(part.offset);
+          this.#options.onBytes?.(part.length);
+        }
+        await nextTurn();
+      }
+      this.#parts[file]! -= offsets.size;
+      there.set(file, offsets);
+    }
+    return there;
   }
 
   async #deliver(blob: WantedBlob, bytes: Uint8Array): Promise<void> {

@@ -8,9 +8,10 @@ import { MetadataWriter } from './metadata-writer.ts';
 import { type ByteText, toByteText, toPrintable } from './names.ts';
 import { OpenFiles } from './open-files.ts';
 import type { OverwritePolicy } from './overwrite.ts';
+import { RestoredFile } from './restored-file.ts';
 import { TargetFile, type TargetFileHost } from './target-file.ts';
 import { type NeededRoom, prepareTarget, type TargetState, targetError } from './target-room.ts';
-import { type Sight, TargetTree, targetPath } from './target-tree.ts';
+import { isSafe, type Sight, TargetTree, targetPath } from './target-tree.ts';
 
 export interface FolderTargetOptions {
   /** The folder that the snapshot's root becomes. */
@@ -65,6 +66,8 @@ export class FolderTarget {
   /** Folders whose metadata `end` sets, upper ones first. */
   readonly #pendingFolders: NamedFile[] = [];
   readonly #summary: TargetSummary = { folders: 0, files: 0, unchanged: 0, left: 0, links: 0, others: 0 };
+  /** What is there otherwise than the snapshot has it: left by policy, or failed and told. */
+  readonly #notRestored = new Set<ByteText>();
   #begun: TargetFileHost | undefined;
 
   constructor(options: FolderTargetOptions) {
@@ -160,24 +163,37 @@ export class FolderTarget {
     });
   }
 
+  /** Whether an entry was restored, or was there already; false for what was left by policy, or failed. */
+  isRestored(names: readonly Uint8Array[]): boolean {
+    return names.every(isSafe) && !this.#notRestored.has(targetPath(names));
+  }
+
+  /** Opens what was restored, to read it back; after `flush` and before `end`. @throws Error when it cannot be read */
+  openRestored(names: readonly Uint8Array[]): RestoredFile {
+    return new RestoredFile(this.#posix, this.#tree.placeOf(targetPath(names)));
+  }
+
+  /** Waits until all that was written is on the disk. */
+  async flush(): Promise<void> {
+    try {
+      await flushFileSystem(this.#tree.openFolder(''));
+    } catch (error) {
+      this.#problem('', error as Error, 'odd');
+    }
+  }
+
   /**
    * Sets the metadata of the folders, deepest first, tells what could not be restored anywhere, and waits until all is
    * on the disk. Files that were begun and not finished stay partial.
    */
   async end(): Promise<TargetSummary> {
-    for (const { path } of this.#hardLinks.orphans)
-      this.#problem(path, new Error('is another name of a file that was not restored'), 'lost');
     for (const { path, attributes } of this.#pendingFolders.splice(0).reverse())
       this.#attempt(path, () => {
         this.#metadata.apply(this.#tree.openFolder(path), path, attributes);
         this.#summary.folders++;
       });
     this.#metadata.tellLosses();
-    try {
-      await flushFileSystem(this.#tree.openFolder(''));
-    } catch (error) {
-      this.#problem('', error as Error, 'odd');
-    }
+    await this.flush();
     this.close();
     return this.#summary;
   }
@@ -226,7 +242,7 @@ export class FolderTarget {
 
   #leaveAlone(file: NamedFile, { existing }: Sight): void {
     this.#summary.left++;
-    this.#hardLinks.notRestored(file);
+    this.#giveUp(file);
     if (existing?.type !== file.attributes.type)
       this.#problem(file.path, new Error(`a ${existing?.type} of this name was left as it is`), 'odd');
   }
@@ -244,11 +260,20 @@ export class FolderTarget {
   }
 
   #settled(file: TargetFile, isRestored: boolean): void {
-    if (!isRestored) this.#hardLinks.notRestored(file.facts);
+    if (!isRestored) this.#giveUp(file.facts);
     else {
+      this.#notRestored.delete(file.facts.path);
       if (file.state === 'same') this.#summary.unchanged++;
       else this.#summary.files++;
       this.#linkOthers(file.facts);
+    }
+  }
+
+  #giveUp(file: NamedFile): void {
+    this.#notRestored.add(file.path);
+    for (const { path } of this.#hardLinks.notRestored(file)) {
+      this.#notRestored.add(path);
+      this.#problem(path, new Error('is another name of a file that was not restored'), 'lost');
     }
   }
 
@@ -271,6 +296,7 @@ export class FolderTarget {
       if (error instanceof SourceError) throw error;
       const fatal = targetError(error, this.#options.path);
       if (fatal) throw fatal;
+      this.#notRestored.add(path);
       this.#problem(path, error as Error, 'lost');
       return false;
     }

@@ -17,8 +17,6 @@ interface LinkedFile extends NamedFile {
 /** Which names of a snapshot are one file, by inode and device. */
 export class HardLinks {
   readonly #files = new Map<string, LinkedFile>();
-  /** Names whose first name was not restored after they had come to wait for it. */
-  readonly orphans: NamedFile[] = [];
 
   /** The file that this is another name of; undefined when it must be restored itself. */
   firstOf(file: NamedFile): LinkedFile | undefined {
@@ -41,13 +39,16 @@ export class HardLinks {
     return first.waiting.splice(0);
   }
 
-  /** Notes that a name was not restored: the next one that is met becomes the first. */
-  notRestored({ path, attributes }: NamedFile): void {
+  /**
+   * Notes that a name was not restored: the next one that is met becomes the first.
+   * @returns the names that waited for it in vain
+   */
+  notRestored({ path, attributes }: NamedFile): NamedFile[] {
     const key = keyOf(attributes);
     const first = this.#files.get(key);
-    if (first?.path !== path) return;
-    this.orphans.push(...first.waiting);
+    if (first?.path !== path) return [];
     this.#files.delete(key);
+    return first.waiting;
   }
 }
 

@@ -37,6 +37,15 @@ export class PathPatterns {
       if (isMatched === pattern.isNegated && matchesPath(pattern, names)) isMatched = !pattern.isNegated;
     return isMatched;
   }
+
+  /** Whether something below a folder may match. @param names of its absolute path */
+  mayMatchBelow(names: readonly string[]): boolean {
+    let mayMatch = false;
+    for (const pattern of this.#patterns)
+      if (pattern.isNegated) mayMatch &&= !matchesPath(pattern, names);
+      else mayMatch ||= leadsTo(pattern, names);
+    return mayMatch;
+  }
 }
 
 function parsePattern(text: string): PathPattern {
@@ -60,6 +69,16 @@ function matchesPath({ isAbsolute, parts }: PathPattern, names: readonly string[
   for (let start = names.length - 1; start >= 0; start--)
     if (matchesFrom(parts, { part: 0, names, at: start, anyFoldersMax })) return true;
   return false;
+}
+
+/** Whether a folder is on the way to what the pattern matches, or below it. */
+function leadsTo({ isAbsolute, parts }: PathPattern, names: readonly string[]): boolean {
+  if (!isAbsolute) return true;
+  for (const [i, part] of parts.slice(0, names.length).entries()) {
+    if (part === anyFolders) return true;
+    if (!part(names[i]!)) return false;
+  }
+  return true;
 }
 
 interface Position {

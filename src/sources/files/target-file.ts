@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
-import { constants, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { constants, ftruncateSync, writeSync } from 'node:fs';
 import type { FileAttributes, Place, Posix } from '#base';
 import type { MetadataWriter } from './metadata-writer.ts';
 import { type ByteText, fromByteText } from './names.ts';
 import type { OpenFiles, Parkable } from './open-files.ts';
+import { readFully } from './restored-file.ts';
 import type { TargetTree } from './target-tree.ts';
 import { dataRanges } from './zero-runs.ts';
 
-const { O_RDWR, O_RDONLY, O_NONBLOCK } = constants;
+const { O_RDWR, O_NONBLOCK } = constants;
 /** Smaller files are written at once: that there is no room shows early enough without reserving it. */
 const reserveFromBytes = 256 * 1024;
 const zeros = Buffer.alloc(64 * 1024);
@@ -73,18 +74,13 @@ export class TargetFile implements Parkable {
     return this.#attempt(() => this.#host.posix.allocate(this.#open(), sizeBytes));
   }
 
-  /** Bytes at `offset`, fewer than asked for where the file ends; to find out what is right already. */
+  /** Bytes of a partial file at `offset`, fewer than asked for where it ends; to find out what is right already. */
   read(offset: number, length: number): Uint8Array {
-    const bytes = Buffer.alloc(length);
-    let filled = 0;
+    let bytes: Uint8Array = new Uint8Array(0);
     this.#attempt(() => {
-      while (filled < length) {
-        const count = readSync(this.#open(), bytes, filled, length - filled, offset + filled);
-        if (count === 0) break;
-        filled += count;
-      }
+      bytes = readFully(this.#open(), offset, length);
     });
-    return bytes.subarray(0, filled);
+    return bytes;
   }
 
   /** Notes that `length` bytes of an earlier restore are right, so that they need not be written. */
@@ -160,13 +156,11 @@ export class TargetFile implements Parkable {
   }
 
   #open(): number {
-    const { posix, tree, openFiles } = this.#host;
+    const { posix, openFiles } = this.#host;
     if (this.#fd === undefined) {
-      const isSame = this.state === 'same';
-      const place = isSame ? tree.placeOf(this.facts.path) : this.#partialPlace();
-      this.#fd = posix.openFile(place, isSame ? O_RDONLY | O_NONBLOCK : O_RDWR);
-      const inode = isSame ? this.facts.existing?.inode : this.#inode;
-      if (posix.stat(this.#fd)?.inode !== inode) throw new Error('was replaced while it was restored');
+      assert(this.state !== 'same', 'a file that looks the same is not opened');
+      this.#fd = posix.openFile(this.#partialPlace(), O_RDWR | O_NONBLOCK);
+      if (posix.stat(this.#fd)?.inode !== this.#inode) throw new Error('was replaced while it was restored');
     }
     openFiles.use(this);
     return this.#fd;

@@ -1,4 +1,5 @@
-import { accessSync, constants, mkdirSync, readdirSync, statfsSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { formatSize, messageOf, systemCodeOf } from '#base';
 import { SourceError } from '../errors.ts';
 
@@ -20,7 +21,6 @@ export interface NeededRoom {
  */
 export function prepareTarget(path: string, needed: NeededRoom): TargetState {
   try {
-    // Closed to others until the restore has set the modes of what is in it.
     makeFolder(path);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
@@ -75,12 +75,16 @@ function noSpace(path: string, why: string, cause?: unknown): SourceError {
   });
 }
 
+/** With the folders above it. Not by mkdir's `recursive`, which says 'ENOENT' of a file system that is read-only. */
 function makeFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    // Closed to others until the restore has set the modes of what is in it.
+    mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    // Node says ENOENT when it is the file system above that is read-only; a plain mkdir says why.
-    if (systemCodeOf(error) !== 'ENOENT') throw error;
+    const code = systemCodeOf(error);
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    makeFolder(dirname(path));
     mkdirSync(path, { mode: 0o700 });
   }
 }

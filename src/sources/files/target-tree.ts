@@ -59,6 +59,10 @@ export class TargetTree {
     this.#newFolders.add(path);
   }
 
+  isEmptyFolder(path: ByteText): boolean {
+    return this.#posix.listNames(this.#folders.open(path)).length === 0;
+  }
+
   /** Removes what another type of file is to replace. @throws 'ENOTEMPTY' for a folder that is not empty */
   remove(path: ByteText, { place, existing }: Sight): void {
     const folder = existing?.type === 'dir';
@@ -111,9 +115,14 @@ export function targetPath(names: readonly Uint8Array[]): ByteText {
   let path = '';
   for (const bytes of names) {
     const name = toByteText(bytes);
-    if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0'))
-      throw new Error(`refused: ${JSON.stringify(name)} is not a name of a file`);
+    if (!isSafe(bytes)) throw new Error(`refused: ${JSON.stringify(name)} is not a name of a file`);
     path += path === '' ? name : `/${name}`;
   }
   return path;
+}
+
+/** Whether a name leads nowhere but to what is called so. */
+export function isSafe(bytes: Uint8Array): boolean {
+  const name = toByteText(bytes);
+  return name !== '' && name !== '.' && name !== '..' && !name.includes('/') && !name.includes('\0');
 }

@@ -23,7 +23,7 @@ export interface RestorePlan {
 export function planRestore(
   index: RepositoryIndex,
   files: readonly { node: TreeNode }[],
-  there: ReadonlyMap<number, ReadonlySet<number>>,
+  there: ReadonlyMap<number, ReadonlySet<number>> = new Map(),
 ): RestorePlan {
   const blobs = new Map<BlobId, WantedBlob>();
   const missing = new Map<number, RepositoryError>();

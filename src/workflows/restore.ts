@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type FilePart, type RestoreFile, restoreFiles, type TreeNode } from '#repository';
+import { type RestoreFile, restoreFiles, type TreeNode } from '#repository';
 import {
   FolderTarget,
   type OverwritePolicy,
@@ -160,13 +160,15 @@ async function hasSameContent({ request, target }: Run, entry: Omit<RestoreEntry
   }
 }
 
-function hasPart(file: TargetFile, { id, offset, length }: FilePart): boolean {
+type Part = Parameters<NonNullable<RestoreFile['isThere']>>[0];
+
+function hasPart(file: TargetFile, { id, offset, length }: Part): boolean {
   return hash('sha256', file.read(offset, length)) === id;
 }
 
 function fileToRestore(run: Run, { path, node }: RestoreEntry, file: TargetFile): RestoreFile {
   const { progress, note, stop } = run;
-  const isThere = (part: FilePart): boolean => {
+  const isThere = (part: Part): boolean => {
     if (!hasPart(file, part)) return false;
     file.keep(part.length);
     progress.bytesResumed += part.length;

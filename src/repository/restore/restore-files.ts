@@ -6,6 +6,8 @@ import type { TreeNode } from '../snapshot/tree.ts';
 import { type FilePart, partsIn } from './file-parts.ts';
 import { planRestore, type WantedBlob } from './restore-plan.ts';
 
+export { filePartsOf } from './file-parts.ts';
+
 /** Where the bytes of one file go. The calls for a file come in any order of offsets, one at a time for each part. */
 export interface FileSink {
   /** The bytes may be reused once this has resolved. */

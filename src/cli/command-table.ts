@@ -26,6 +26,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   restore: { summary: 'restore a snapshot, or a part of it', load: () => import('./commands/restore.ts') },
   check: { summary: 'check a repository', load: () => import('./commands/check.ts') },
+  storage: { summary: 'try a storage out', load: () => import('./commands/storage.ts') },
   demo: {
     summary: 'back a folder up, restore it, and prove that nothing was lost',
     load: () => import('./commands/demo.ts'),

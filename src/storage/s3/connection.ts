@@ -8,7 +8,7 @@ import { StorageError } from '../errors.ts';
 import { type Endpoint, endpointOf, redirected, type Told } from './endpoint.ts';
 import { md5Middleware } from './integrity.ts';
 import type { S3Options } from './options.ts';
-import { isRefusal, storageErrorOf } from './s3-error.ts';
+import { type Deed, isRefusal, storageErrorOf } from './s3-error.ts';
 
 /** A place in a bucket. */
 export interface S3Place {
@@ -45,11 +45,8 @@ export class Connection {
     this.#endpoint = endpointOf(endpoint, bucket, options);
   }
 
-  /**
-   * Asks once, or again where the server says that the bucket is elsewhere or that our clock is wrong.
-   * @param action what an error says could not be done: `write data/ab/abcd`
-   */
-  async ask<T>(action: string, ask: Ask<T>, signal: AbortSignal | undefined): Promise<T> {
+  /** Asks once, or again where the server says that the bucket is elsewhere or that our clock is wrong. */
+  async ask<T>(deed: Deed, ask: Ask<T>, signal: AbortSignal | undefined): Promise<T> {
     for (let corrections = 0; ; corrections++) {
       signal?.throwIfAborted();
       const asked = this.#endpoint;
@@ -58,13 +55,13 @@ export class Connection {
       } catch (error) {
         signal?.throwIfAborted();
         if (corrections >= correctionsMax || !this.#isCorrected(error, asked))
-          throw this.asStorageError(error, action);
+          throw this.asStorageError(error, deed);
       }
     }
   }
 
-  asStorageError(error: unknown, action: string): unknown {
-    return storageErrorOf(error, action, this.#place);
+  asStorageError(error: unknown, deed: Deed): unknown {
+    return storageErrorOf(error, deed, this.#place);
   }
 
   close(): void {

@@ -69,12 +69,12 @@ export class Listing {
   ) {
     const { bucket } = this.#connection;
     const input = { Bucket: bucket, Prefix: prefix, EncodingType: 'url' as const };
-    const action = `list ${prefix}`;
+    const deed = { action: `list ${prefix}`, right: 's3:ListBucket' };
     if (!this.#isFirstForm) {
       const token = from.token ? { ContinuationToken: from.token } : {};
       try {
         const page = await this.#connection.ask(
-          action,
+          deed,
           (client, options) => client.send(new ListObjectsV2Command({ ...input, ...token }), options),
           signal,
         );
@@ -86,7 +86,7 @@ export class Listing {
     }
     const marker = from.last === undefined ? {} : { Marker: from.last };
     const page = await this.#connection.ask(
-      action,
+      deed,
       (client, options) => client.send(new ListObjectsCommand({ ...input, ...marker }), options),
       signal,
     );
@@ -104,7 +104,7 @@ export class Listing {
         ...marker,
       } as const;
       const page = await this.#connection.ask(
-        `list versions of ${prefix}`,
+        { action: `list versions of ${prefix}`, right: 's3:ListBucketVersions' },
         (client, options) => client.send(new ListObjectVersionsCommand(input), options),
         signal,
       );
@@ -138,7 +138,7 @@ export class Listing {
         ...marker,
       } as const;
       const page = await this.#connection.ask(
-        `list unfinished uploads of ${prefix}`,
+        { action: `list unfinished uploads of ${prefix}`, right: 's3:ListBucketMultipartUploads' },
         (client, options) => client.send(new ListMultipartUploadsCommand(input), options),
         signal,
       );

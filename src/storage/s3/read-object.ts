@@ -5,6 +5,7 @@ import { StorageError } from '../errors.ts';
 import { assertRange, rangeWithin, tooShort } from '../range.ts';
 import type { ByteRange, ReadOptions } from '../storage.ts';
 import type { Connection } from './connection.ts';
+import type { Deed } from './s3-error.ts';
 
 /** One content of one file. */
 export interface ObjectToRead {
@@ -38,7 +39,7 @@ export async function* readObject(
       if (piece.length > 0) yield piece;
     }
   } catch (error) {
-    throw error === signal?.reason ? error : connection.asStorageError(error, `read ${name}`);
+    throw error === signal?.reason ? error : connection.asStorageError(error, deedOf(object));
   } finally {
     body.destroy();
   }
@@ -47,10 +48,11 @@ export async function* readObject(
 
 async function openObject(
   connection: Connection,
-  { name, key, versionId }: ObjectToRead,
+  object: ObjectToRead,
   range: ByteRange | undefined,
   signal: AbortSignal | undefined,
 ): Promise<{ body: Readable; lengthBytes: number }> {
+  const { name, key, versionId } = object;
   const input = {
     Bucket: connection.bucket,
     Key: key,
@@ -58,7 +60,7 @@ async function openObject(
     ...(range ? { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` } : {}),
   };
   const answer = await connection
-    .ask(`read ${name}`, (client, options) => client.send(new GetObjectCommand(input), options), signal)
+    .ask(deedOf(object), (client, options) => client.send(new GetObjectCommand(input), options), signal)
     .catch((error: unknown) => {
       const isBehindEnd = range && error instanceof StorageError && error.context.status === 416;
       throw isBehindEnd ? tooShort(name, range) : error;
@@ -71,6 +73,10 @@ async function openObject(
   if (!fault) return { body, lengthBytes: sentBytes! };
   body.destroy();
   throw fault;
+}
+
+function deedOf({ name, versionId }: ObjectToRead): Deed {
+  return { action: `read ${name}`, right: versionId ? 's3:GetObjectVersion' : 's3:GetObject' };
 }
 
 /** What is wrong with what the server announces, before a byte of it is passed on. */

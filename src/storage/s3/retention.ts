@@ -40,7 +40,7 @@ export class S3Retention implements Retention {
     };
     try {
       await this.#connection.ask(
-        `lock ${name}`,
+        { action: `lock ${name}`, right: 's3:PutObjectRetention' },
         (client, options) => client.send(new PutObjectRetentionCommand(input), options),
         signal,
       );
@@ -59,7 +59,7 @@ export class S3Retention implements Retention {
     const input = { Bucket: this.#connection.bucket, Key: key };
     try {
       const { Retention: found } = await this.#connection.ask(
-        `look at the lock of ${name}`,
+        { action: `look at the lock of ${name}`, right: 's3:GetObjectRetention' },
         (client, options) => client.send(new GetObjectRetentionCommand(input), options),
         signal,
       );
@@ -70,7 +70,7 @@ export class S3Retention implements Retention {
       if (error instanceof StorageError) throw error;
     }
     const head = await this.#connection.ask(
-      `look at ${name}`,
+      { action: `look at ${name}`, right: 's3:GetObject' },
       (client, options) => client.send(new HeadObjectCommand(input), options),
       signal,
     );

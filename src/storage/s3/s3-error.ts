@@ -1,6 +1,14 @@
 import { type Retry, systemCodeOf } from '#base';
 import { StorageError, type StorageErrorCode } from '../errors.ts';
 
+/** What a request is for, for errors. */
+export interface Deed {
+  /** What could not be done: `write data/ab/abcd` */
+  action: string;
+  /** The permission that it needs, by AWS's name, which the others use too. */
+  right: string;
+}
+
 interface Verdict {
   code: StorageErrorCode;
   hint: string;
@@ -16,7 +24,7 @@ interface Refusal {
 
 const denied: Verdict = {
   code: 'storage.access-denied',
-  hint: 'Allow this action for the access key (the policy is in docs/guide/s3.md), then run `holdfast storage test`.',
+  hint: 'the whole policy is in docs/guide/s3.md. Then run `holdfast storage test`.',
 };
 const badKey: Verdict = {
   code: 'storage.access-denied',
@@ -169,18 +177,15 @@ const distrusted: Verdict = {
   retry: 'never',
 };
 
-/**
- * Anything that the SDK throws as a StorageError; what is not of the storage stays as it is.
- * @param action what could not be done: `write data/ab/abcd`
- */
-export function storageErrorOf(error: unknown, action: string, place: string): unknown {
+/** Anything that the SDK throws as a StorageError; what is not of the storage stays as it is. */
+export function storageErrorOf(error: unknown, { action, right }: Deed, place: string): unknown {
   if (error instanceof StorageError || !(error instanceof Error)) return error;
   const verdict = verdictOf(error);
   if (!verdict) return error;
   const { code, hint, retry } = verdict;
   const status = isRefusal(error) ? error.$metadata.httpStatusCode : undefined;
   return new StorageError(code, `cannot ${action} in ${place}: ${reasonOf(error)}`, {
-    hint,
+    hint: verdict === denied ? `Allow ${right} for this access key; ${denied.hint}` : hint,
     ...(retry ? { retry } : {}),
     context: { place, s3Code: error.name, ...(status ? { status } : {}) },
     cause: error,

@@ -80,7 +80,9 @@ export class S3Storage implements Storage {
       await this.#uploader.upload(name, key, watch.content, options);
     } catch (error) {
       options.signal?.throwIfAborted();
-      throw error === watch.failure ? error : this.#connection.asStorageError(error, `write ${name}`);
+      throw error === watch.failure
+        ? error
+        : this.#connection.asStorageError(error, { action: `write ${name}`, right: 's3:PutObject' });
     }
   }
 
@@ -88,7 +90,7 @@ export class S3Storage implements Storage {
     const input = { Bucket: this.#connection.bucket, Key: this.#keys.keyOf(name) };
     try {
       const { ContentLength, LastModified, ETag } = await this.#connection.ask(
-        `look at ${name}`,
+        { action: `look at ${name}`, right: 's3:GetObject' },
         (client, options) => client.send(new HeadObjectCommand(input), options),
         signal,
       );
@@ -125,7 +127,7 @@ export class S3Storage implements Storage {
     const input = { Bucket: this.#connection.bucket, Key: key };
     try {
       await this.#connection.ask(
-        `delete ${name}`,
+        { action: `delete ${name}`, right: 's3:DeleteObject' },
         (client, options) => client.send(new DeleteObjectCommand(input), options),
         options.signal,
       );
@@ -141,7 +143,7 @@ export class S3Storage implements Storage {
       if (!upload.begunAt || upload.begunAt >= before) continue;
       const input = { Bucket: bucket, Key: upload.key, UploadId: upload.uploadId };
       await this.#connection.ask(
-        `abandon an upload of ${upload.key}`,
+        { action: `abandon an upload of ${upload.key}`, right: 's3:AbortMultipartUpload' },
         (client, options) => client.send(new AbortMultipartUploadCommand(input), options),
         signal,
       );
@@ -182,7 +184,7 @@ export class S3Storage implements Storage {
     const input = { Bucket: this.#connection.bucket };
     try {
       const { Status } = await this.#connection.ask(
-        'see whether the bucket keeps versions',
+        { action: 'see whether the bucket keeps versions', right: 's3:GetBucketVersioning' },
         (client, options) => client.send(new GetBucketVersioningCommand(input), options),
         signal,
       );

@@ -111,7 +111,7 @@ export class Uploader {
     const kind = this.#checksum ?? 'crc32';
     const put = (kind: ChecksumKind) =>
       this.#site.connection.ask(
-        `write ${file.name}`,
+        { action: `write ${file.name}`, right: 's3:PutObject' },
         (client, options) =>
           client.send(
             new PutObjectCommand({
@@ -170,7 +170,7 @@ export class Uploader {
     const input = this.#target(file, coldBytesMin);
     const { UploadId } = await this.#repeated(file, () =>
       this.#site.connection.ask(
-        `write ${file.name}`,
+        { action: `write ${file.name}`, right: 's3:PutObject' },
         (client, options) => client.send(new CreateMultipartUploadCommand(input), options),
         file.signal,
       ),
@@ -198,7 +198,7 @@ export class Uploader {
     };
     const { ETag } = await this.#repeated(file, () =>
       connection.ask(
-        `write part ${part.PartNumber} of ${file.name}`,
+        { action: `write part ${part.PartNumber} of ${file.name}`, right: 's3:PutObject' },
         (client, options) => client.send(new UploadPartCommand(input), options),
         file.signal,
       ),
@@ -220,7 +220,7 @@ export class Uploader {
     await this.#repeated(file, async () => {
       try {
         await connection.ask(
-          `write ${file.name}`,
+          { action: `write ${file.name}`, right: 's3:PutObject' },
           (client, options) => client.send(new CompleteMultipartUploadCommand(input), options),
           file.signal,
         );
@@ -238,7 +238,7 @@ export class Uploader {
     const { connection } = this.#site;
     const input = { Bucket: connection.bucket, Key: key, UploadId: uploadId };
     await connection.ask(
-      `abandon the upload of ${name}`,
+      { action: `abandon the upload of ${name}`, right: 's3:AbortMultipartUpload' },
       (client, options) => client.send(new AbortMultipartUploadCommand(input), options),
       AbortSignal.timeout(cleanUpMsMax),
     );

@@ -45,7 +45,7 @@ export class S3Versions implements Versions {
     const input = { Bucket: this.#connection.bucket, Key: this.#keys.keyOf(name), VersionId: versionId };
     try {
       await this.#connection.ask(
-        `delete version ${versionId} of ${name}`,
+        { action: `delete version ${versionId} of ${name}`, right: 's3:DeleteObjectVersion' },
         (client, options) => client.send(new DeleteObjectCommand(input), options),
         signal,
       );
@@ -66,7 +66,7 @@ export class S3Versions implements Versions {
     if (!isRefused && error.code !== 'storage.locked') return error;
     const [head] = await Promise.allSettled([
       this.#connection.ask(
-        'look at a lock',
+        { action: 'look at a lock', right: 's3:GetObjectVersion' },
         (client, options) => client.send(new HeadObjectCommand(version), options),
         signal,
       ),
@@ -90,7 +90,7 @@ export class S3Versions implements Versions {
   ): Promise<number> {
     const input = { Bucket: this.#connection.bucket, Key: key, VersionId: versionId };
     const { ContentLength } = await this.#connection.ask(
-      `look at ${name}`,
+      { action: `look at ${name}`, right: 's3:GetObjectVersion' },
       (client, options) => client.send(new HeadObjectCommand(input), options),
       signal,
     );

@@ -4,15 +4,17 @@ import { openStorage, type Storage, StorageError } from '#storage';
 import type { WriteContext } from './backup/write-session.ts';
 import { RepositoryError } from './errors.ts';
 import { type Executor, threadExecutor } from './executor/executor.ts';
-import type { BlobId, IndexId, KeyId } from './format/ids.ts';
+import type { BlobId, IndexId, KeyId, SnapshotId } from './format/ids.ts';
 import { randomMasterKey } from './format/sealed.ts';
 import { loadIndex } from './index/load-index.ts';
 import type { RepositoryIndex } from './index/repository-index.ts';
+import { addUnlistedPacks } from './index/unlisted-packs.ts';
 import { loadConfig, newConfig, type RepositoryConfig, saveConfig } from './keys/config.ts';
 import type { KdfParameters } from './keys/kdf.ts';
 import { type OpenedKey, openWithPassword, storeKey } from './keys/keys.ts';
 import { acquireLock, type RepositoryLock } from './lock/lock.ts';
 import { type LockOwner, systemOwner } from './lock/owner.ts';
+import { isLoss } from './loss.ts';
 import { BlobReader } from './read/blob-reader.ts';
 import { contentAhead, loadAhead } from './read/load-ahead.ts';
 import { findSnapshot, type SnapshotFilter } from './snapshot/find-snapshot.ts';
@@ -60,6 +62,12 @@ interface CurrentIndex {
   index: RepositoryIndex;
   files: Set<IndexId>;
   reader: BlobReader;
+  damaged: readonly DamagedIndexFile[];
+}
+
+export interface DamagedIndexFile {
+  id: IndexId;
+  error: Error;
 }
 
 /** An opened repository. What is done with it (backup, restore, check …) are functions that take one. */
@@ -76,6 +84,8 @@ export class Repository {
   #index: Promise<CurrentIndex> | undefined;
   /** Others may have written since the index files were listed. */
   #isIndexDue = true;
+  /** Locks for reading that are held. */
+  #readers = 0;
   /** Indexes in which a write session claims ids. A second session must not take such a claim for a stored blob. */
   readonly #claimed = new WeakSet<RepositoryIndex>();
 
@@ -117,12 +127,19 @@ export class Repository {
 
   /** One snapshot by id, beginning of an id, or `latest` (narrowed by the filter). */
   async findSnapshot(text: string, filter?: SnapshotFilter): Promise<StoredSnapshot> {
-    return findSnapshot(await this.snapshots(), text, filter);
+    const damaged: SnapshotId[] = [];
+    const snapshots = await this.snapshots({ onDamaged: (id) => damaged.push(id) });
+    const inTheWay = damaged.find((id) => text === 'latest' || id.startsWith(text.toLowerCase()));
+    if (inTheWay) throw damagedSnapshot(text, inTheWay);
+    return findSnapshot(snapshots, text, filter);
   }
 
   /**
    * What all index files say, kept up to date by our own writes. Read once, and again when the first call under a
    * new lock finds that others have written. List snapshots before.
+   *
+   * An index file that is damaged is an error, unless the lock is for reading: then the packs themselves are asked what
+   * they hold, and `damagedIndexFiles` tells.
    */
   async index(): Promise<RepositoryIndex> {
     return (await this.#upToDate()).index;
@@ -142,12 +159,26 @@ export class Repository {
 
   async #refreshed(before: Promise<CurrentIndex> | undefined): Promise<CurrentIndex> {
     const known = await before?.catch(() => undefined);
-    return known && (await this.#areAllIndexFiles(known.files)) ? known : this.#loadIndex();
+    const isWhole = known?.damaged.length === 0 && (await this.#areAllIndexFiles(known.files));
+    return isWhole ? known : this.#loadIndex();
   }
 
   async #loadIndex(): Promise<CurrentIndex> {
-    const { index, files } = await loadIndex(this.unpacked);
-    return { index, files: new Set(files), reader: new BlobReader(this.storage, index, this.key.key) };
+    const { storage } = this;
+    const { key } = this.key;
+    const damaged: DamagedIndexFile[] = [];
+    const onDamaged = (id: IndexId, error: unknown): void => {
+      if (this.#readers === 0 || !isLoss(error)) throw error;
+      damaged.push({ id, error });
+    };
+    const { index, files } = await loadIndex(this.unpacked, { onDamaged });
+    if (damaged.length > 0) await addUnlistedPacks({ storage, key }, index);
+    return { index, files: new Set(files), reader: new BlobReader(storage, index, key), damaged };
+  }
+
+  /** Index files that could not be read when the index was read last, for a reader to report. */
+  async damagedIndexFiles(): Promise<readonly DamagedIndexFile[]> {
+    return (await this.#upToDate()).damaged;
   }
 
   async #areAllIndexFiles(files: ReadonlySet<IndexId>): Promise<boolean> {
@@ -225,7 +256,7 @@ export class Repository {
     const isReading = request.isReading ?? !request.exclusive;
     this.#isIndexDue = true;
     if (this.#options.withoutLock) {
-      if (isReading) return noLock(signal);
+      if (isReading) return this.#whileReading(noLock(signal));
       throw new RepositoryError(
         'repository.read-only',
         'a repository opened without locks can only be read',
@@ -235,10 +266,22 @@ export class Repository {
       );
     }
     try {
-      return await this.#acquireLock(request, signal);
+      const lock = await this.#acquireLock(request, signal);
+      return isReading ? this.#whileReading(lock) : lock;
     } catch (error) {
       throw isRefusedWrite(error) ? cannotLock(this.storage.location, isReading, error) : error;
     }
+  }
+
+  #whileReading(lock: RepositoryLock): RepositoryLock {
+    this.#readers++;
+    let isHeld = true;
+    const release = async (): Promise<void> => {
+      if (isHeld) this.#readers--;
+      isHeld = false;
+      await lock.release();
+    };
+    return { signal: lock.signal, release, [Symbol.asyncDispose]: release };
   }
 
   #acquireLock(request: LockRequest, signal: AbortSignal | undefined): Promise<RepositoryLock> {
@@ -265,6 +308,8 @@ export class Repository {
       });
     }
     const current = await this.#upToDate();
+    // Read for a reader that came in between; what is written must not rest on it.
+    if (current.damaged.length > 0) throw current.damaged[0]!.error;
     const { index, files } = this.#claimed.has(current.index) ? await this.#loadIndex() : current;
     this.#claimed.add(index);
     const { storage, unpacked, executor, clock, random } = this;
@@ -388,5 +433,13 @@ function pathNotFound(snapshot: StoredSnapshot, path: string): RepositoryError {
   const id = snapshot.id.slice(0, 8);
   return new RepositoryError('repository.path-not-found', `snapshot ${id} has no ${path}`, {
     hint: `List what is there with \`holdfast ls ${id}\`.`,
+  });
+}
+
+function damagedSnapshot(text: string, id: SnapshotId): RepositoryError {
+  const which = text === 'latest' ? ', so it is not known which one is the latest' : '';
+  return new RepositoryError('repository.damaged', `snapshot ${id.slice(0, 12)} is damaged${which}`, {
+    hint: 'List the others with `holdfast snapshots` and name one by its id. `holdfast repair snapshots --forget` removes what is no snapshot any more.',
+    context: { snapshot: id },
   });
 }

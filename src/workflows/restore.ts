@@ -66,6 +66,8 @@ export async function restore(request: RestoreRequest): Promise<RestoreOutcome> 
   };
   const progress = newProgress();
   request.onProgress?.(progress);
+  for (const { id, error } of await repository.damagedIndexFiles())
+    note({ path: `index/${id}`, error, gravity: 'odd' });
   const target = new FolderTarget({
     path: request.target,
     resumeKey: `${snapshot.id}:${request.path ?? ''}`,

@@ -1,11 +1,13 @@
 import { toHex } from '#base';
 import { sizesByIndex } from '../check/check-packs.ts';
+import { forEachAtOnce } from '../for-each-at-once.ts';
 import type { IndexId, PackId } from '../format/ids.ts';
 import { type BlobLocation, type BlobType, hexOfWords } from '../index/blob-table.ts';
 import { IndexWriter } from '../index/index-writer.ts';
 import { loadIndex } from '../index/load-index.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { rewriteIndex } from '../index/rewrite-index.ts';
+import { headerReadersMax } from '../index/unlisted-packs.ts';
 import { isLoss } from '../loss.ts';
 import { loadPackHeader } from '../pack/load-pack-header.ts';
 import type { PackEntry } from '../pack/pack-header.ts';
@@ -38,9 +40,6 @@ export interface RepairIndexReport {
   /** Index files that could not be read, and are gone. */
   indexFilesRemoved: IndexId[];
 }
-
-/** Headers that are read at once: the storage's latency overlaps. */
-const readersMax = 8;
 
 /**
  * Makes the index say what the packs in the storage hold, under an exclusive lock. Packs that are marked for deletion
@@ -126,27 +125,23 @@ class IndexRepair {
     this.#options.onProgress?.(progress);
     const indexed = entriesOf(index, packs);
     const headers = new Map<PackId, StoredHeader>();
-    const queue = packs.values();
-    const work = async (): Promise<void> => {
-      for (const pack of queue) {
-        this.#signal.throwIfAborted();
-        const { storage, key } = this.#repository;
-        const entries = await loadPackHeader(storage, key.key, pack, { signal: this.#signal });
-        progress.packsDone++;
-        const number = index.packs.numberOf(Buffer.from(pack.id, 'hex'));
-        if (!entries) {
-          this.#report.packsDamaged.push(pack.id);
-        } else if (number < 0) {
-          headers.set(pack.id, { ...pack, entries });
-          this.#report.packsAdded.push(pack.id);
-        } else if (index.isRepeated(number) || !isSame(indexed.get(number)!, entries)) {
-          headers.set(pack.id, { ...pack, entries });
-          dropped.add(number);
-          this.#report.packsCorrected.push(pack.id);
-        }
+    await forEachAtOnce(packs, headerReadersMax, async (pack) => {
+      this.#signal.throwIfAborted();
+      const { storage, key } = this.#repository;
+      const entries = await loadPackHeader(storage, key.key, pack, { signal: this.#signal });
+      progress.packsDone++;
+      const number = index.packs.numberOf(Buffer.from(pack.id, 'hex'));
+      if (!entries) {
+        this.#report.packsDamaged.push(pack.id);
+      } else if (number < 0) {
+        headers.set(pack.id, { ...pack, entries });
+        this.#report.packsAdded.push(pack.id);
+      } else if (index.isRepeated(number) || !isSame(indexed.get(number)!, entries)) {
+        headers.set(pack.id, { ...pack, entries });
+        dropped.add(number);
+        this.#report.packsCorrected.push(pack.id);
       }
-    };
-    await Promise.all(Array.from({ length: readersMax }, work));
+    });
     return headers;
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { sealOverheadBytes } from '../crypto/blob-codec.ts';
 import { RepositoryError } from '../errors.ts';
+import { forEachAtOnce } from '../for-each-at-once.ts';
 import type { PackId } from '../format/ids.ts';
 import { nameOf } from '../format/names.ts';
 import type { IndexPack } from '../index/index-file.ts';
@@ -26,6 +27,8 @@ interface RemovedPack {
   id: PackId;
   sizeBytes: number;
 }
+
+const askedAtOnceMax = 16;
 
 /** What a prune will do. Nothing of it has happened yet. */
 export interface PrunePlan {
@@ -70,12 +73,16 @@ async function lookForLatePacks(
   stored: StoredPacks,
   signal: AbortSignal,
 ): Promise<void> {
+  const missing: PackId[] = [];
   for (let pack = 0; pack < index.packs.count; pack++) {
     const id = index.packs.idOf(pack);
-    if (stored.sizeOf(id) !== undefined) continue;
+    if (stored.sizeOf(id) === undefined) missing.push(id);
+  }
+  const atOnce = Math.min(repository.storage.capabilities.concurrency, askedAtOnceMax);
+  await forEachAtOnce(missing, atOnce, async (id) => {
     const file = await repository.storage.stat(nameOf('data', id), { signal });
     if (file) stored.addLate(id, file.sizeBytes);
-  }
+  });
 }
 
 interface Situation {

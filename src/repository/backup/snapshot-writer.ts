@@ -14,6 +14,7 @@ import {
   readPieces,
 } from './content-reader.ts';
 import { SmallFiles } from './small-files.ts';
+import { storeBlob } from './store-blob.ts';
 import { type FinishedFolder, type OpenFolder, TreeBuilder } from './tree-builder.ts';
 import type { WriteSession } from './write-session.ts';
 
@@ -93,10 +94,9 @@ export class SnapshotWriter {
     this.#signal = AbortSignal.any([options.signal, this.#abandoned.signal]);
     this.#smallFiles = new SmallFiles(session.pool);
     this.#trees = new TreeBuilder({
-      pool: session.pool,
       index: options.index,
       before,
-      storeHuge: (json, id) => session.storeHuge('tree', json, id),
+      storeTree: (json, id) => storeBlob(session, 'tree', json, id),
       onFinished: (finished) => this.#countFolder(finished),
     });
     this.#folder = this.#trees.root;

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import type { FileAttributes } from '#base';
-import { slotBytes, slotOffset } from '../executor/arena.ts';
-import type { LanePool } from '../executor/lane-pool.ts';
 import type { BlobId } from '../format/ids.ts';
 import { idWords } from '../index/blob-table.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
@@ -31,10 +29,8 @@ export interface FinishedFolder {
 
 /** Builds tree blobs from the leaves up. Folders may be finished in any order; each waits for what is in it. */
 export class TreeBuilder {
-  readonly #pool: LanePool;
   readonly #index: RepositoryIndex;
-  /** Stores a tree that fits no slot. */
-  readonly #storeHuge: (json: Uint8Array, id: BlobId) => void;
+  readonly #storeTree: (json: Uint8Array, id: BlobId) => Promise<void>;
   readonly #onFinished: (finished: FinishedFolder) => void;
   readonly root: OpenFolder;
   #storing = 0;
@@ -43,15 +39,13 @@ export class TreeBuilder {
   #idle: (() => void) | undefined;
 
   constructor(options: {
-    pool: LanePool;
     index: RepositoryIndex;
     before: Pick<OpenFolder, 'before' | 'beforeId'>;
-    storeHuge(json: Uint8Array, id: BlobId): void;
+    storeTree(json: Uint8Array, id: BlobId): Promise<void>;
     onFinished(finished: FinishedFolder): void;
   }) {
-    this.#pool = options.pool;
     this.#index = options.index;
-    this.#storeHuge = options.storeHuge;
+    this.#storeTree = options.storeTree;
     this.#onFinished = options.onFinished;
     this.root = openFolder(undefined, new Uint8Array(0), undefined, options.before);
   }
@@ -127,23 +121,6 @@ export class TreeBuilder {
     this.#onFinished({ folder, id });
     if (!folder.parent) this.#rootId = id;
     else this.add(folder.parent, nodeOf(folder.name, folder.attributes!, { subtree: id }));
-  }
-
-  async #storeTree(json: Uint8Array, id: BlobId): Promise<void> {
-    if (json.length > slotBytes) {
-      this.#storeHuge(json, id);
-      return;
-    }
-    const { slots, bytes, layout } = this.#pool;
-    const slot = await slots.acquire();
-    try {
-      const offset = slotOffset(layout, slot);
-      bytes.set(json, offset);
-      const ids = await this.#pool.run({ kind: 'store', type: 'tree', spans: [offset, json.length] }, 1);
-      assert(Buffer.from(ids.buffer).toString('hex') === id, 'a tree changed between hashing and storing');
-    } finally {
-      slots.release(slot);
-    }
   }
 }
 

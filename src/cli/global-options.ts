@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseSize } from './values.ts';
+import { parseSize, parseTimeNs } from './values.ts';
 
 /** Options of every command; they may stand before or after its name. */
 export interface GlobalOptions {
@@ -12,6 +12,8 @@ export interface GlobalOptions {
   retryLock?: number;
   limitUpload?: number;
   limitDownload?: number;
+  /** Read the repository as it was then. */
+  asOf?: Date;
   json: boolean;
   quiet: boolean;
 }
@@ -32,8 +34,13 @@ export function addGlobalOptions(program: Command): void {
     .option('--retry-lock <duration>', 'wait so long for a lock (10m)', parseDurationMs)
     .option('--limit-upload <rate>', 'most bytes per second to the storage (2M)', parseSize)
     .option('--limit-download <rate>', 'most bytes per second from the storage (2M)', parseSize)
+    .option('--as-of <time>', 'read a storage that keeps versions as it was at a time', parseTime)
     .option('--json', 'answer in JSON: one object, or one a line', false)
     .option('-q, --quiet', 'tell only what went wrong', false);
+}
+
+function parseTime(text: string): Date {
+  return new Date(Number(parseTimeNs(text) / 1_000_000n));
 }
 
 const unitsMs: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 };

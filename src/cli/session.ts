@@ -17,6 +17,8 @@ export interface Session<Options> {
   open(): Promise<Repository>;
   /** Opens another one. @param passwords where its password comes from */
   openAt(location: string, passwords: Passwords): Promise<Repository>;
+  /** Opens the place that the options name, as it is now; closed after the command. */
+  openStorage(): Promise<Storage>;
   init(options: { chunkerPolynomial?: bigint }): Promise<Repository>;
 }
 
@@ -52,9 +54,10 @@ export function action<Options>(
 
 function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]): Session<Options> {
   const signal = interruption();
-  const storageAt = async (location: string): Promise<Storage> => {
+  const storageAt = async (location: string, asOf?: Date): Promise<Storage> => {
     const { limitUpload, limitDownload } = options;
     const storage = await openStorage(location, {
+      ...(asOf ? { asOf } : {}),
       limits: {
         ...(limitUpload ? { uploadBytesPerSecond: limitUpload } : {}),
         ...(limitDownload ? { downloadBytesPerSecond: limitDownload } : {}),
@@ -65,7 +68,8 @@ function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]
   };
   const common = {
     signal,
-    withoutLock: !options.lock,
+    // Nobody writes the past.
+    withoutLock: !options.lock || options.asOf !== undefined,
     ...(options.retryLock === undefined ? {} : { retryLockMs: options.retryLock }),
     ...(process.env.HOLDFAST_HOST ? { owner: systemOwner(process.env.HOLDFAST_HOST) } : {}),
   };
@@ -74,7 +78,7 @@ function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]
     const password = await readPassword(passwords, passwords.environment, { isNew: false });
     return openRepository({
       ...common,
-      storage: await storageAt(location),
+      storage: await storageAt(location, options.asOf),
       password,
       ...(options.keyHint ? { keyHint: options.keyHint } : {}),
     });
@@ -85,6 +89,7 @@ function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]
     signal,
     openAt,
     open: () => openAt(locationOf(options), own),
+    openStorage: () => storageAt(locationOf(options)),
     init: async (more) => {
       const location = locationOf(options);
       const password = await readPassword(own, process.env, { isNew: true });

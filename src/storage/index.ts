@@ -17,5 +17,6 @@ export type {
   Versions,
   WriteOptions,
 } from './storage.ts';
+export { type Tampering, tamperingSince } from './wrappers/as-of.ts';
 export type { Limits } from './wrappers/limit.ts';
 export { type RetryEvent, type RetryOptions, retry } from './wrappers/retry.ts';

@@ -2,6 +2,7 @@ import { StorageError } from './errors.ts';
 import { type Location, type LocationKind, parseLocation } from './location.ts';
 import type { S3Options } from './s3/options.ts';
 import type { Storage } from './storage.ts';
+import { asOf } from './wrappers/as-of.ts';
 import { type Limits, limit } from './wrappers/limit.ts';
 import { type RetryOptions, retry } from './wrappers/retry.ts';
 
@@ -24,6 +25,8 @@ const kinds: { [Kind in LocationKind]?: Open<Kind> } = {
 export interface OpenOptions {
   limits?: Limits;
   retry?: RetryOptions;
+  /** Read-only, as the place was then; for storages that keep versions. */
+  asOf?: Date;
   /** Before the environment's. */
   s3?: S3Options;
 }
@@ -44,6 +47,7 @@ export async function openStorage(location: string, options: OpenOptions = {}): 
     });
   }
   const storage = await open(place, location, options);
-  const { limits, retry: retries } = options;
-  return retry(limits ? limit(storage, limits) : storage, retries);
+  const { limits, retry: retries, asOf: time } = options;
+  const wrapped = retry(limits ? limit(storage, limits) : storage, retries);
+  return time ? asOf(wrapped, time) : wrapped;
 }

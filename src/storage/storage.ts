@@ -57,6 +57,7 @@ export interface FileVersion extends FileInfo {
 
 /** Optional power: a storage that keeps old versions. */
 export interface Versions {
+  /** Those of one name follow each other, in any order. Markers have a size of 0. */
   list(prefix: string, options?: ReadOptions): AsyncIterable<FileVersion>;
   read(name: string, versionId: string, range?: ByteRange, options?: ReadOptions): AsyncIterable<Uint8Array>;
   delete(name: string, versionId: string, options?: ReadOptions): Promise<void>;

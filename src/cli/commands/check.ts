@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type CheckProgress, type CheckReport, checkRepository, type ReadDataChoice } from '#repository';
+import { tamperingSince } from '#storage';
 import { CliError } from '../errors.ts';
 import { counted, formatSize } from '../output.ts';
 import { withProgress } from '../progress.ts';
@@ -38,6 +39,7 @@ async function run(session: Session<Options>): Promise<number> {
   const { options, output, signal } = session;
   const readData = choiceOf(options);
   const repository = await session.open();
+  if (options.asOf) await warnOfTampering(session, options.asOf);
   let progress: CheckProgress | undefined;
   const report = await withProgress(
     output,
@@ -91,6 +93,16 @@ function tell({ output }: Session<Options>, report: CheckReport): void {
   );
   if (report.isSound) output.note('no errors were found');
   else output.line(`${counted(errors, 'error')} found; see \`holdfast repair --help\``);
+}
+
+/** What was done to the files of that time since; a lock file that was deleted is nobody's fault. */
+async function warnOfTampering({ openStorage, output, signal }: Session<Options>, time: Date): Promise<void> {
+  const counts = { hidden: 0, replaced: 0 };
+  for await (const { name, kind } of tamperingSince(await openStorage(), time, { signal }))
+    if (!name.startsWith('locks/')) counts[kind]++;
+  const since = `since ${time.toISOString()}, which nobody does who means well`;
+  if (counts.hidden > 0) output.warning(`${counted(counts.hidden, 'file')} were hidden ${since}`);
+  if (counts.replaced > 0) output.warning(`${counted(counts.replaced, 'file')} were written over ${since}`);
 }
 
 function choiceOf({ readData, readDataSubset: text }: Options): ReadDataChoice {

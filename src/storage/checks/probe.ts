@@ -36,7 +36,8 @@ export async function* probeStorage(storage: Storage, options: ProbeOptions): As
     // Without these nothing more can be said.
     if (step.isNeeded && result.state === 'broken') break;
   }
-  const [cleanUp, isClean] = await removeProbe(site);
+  const isWritten = results.some(({ name, state }) => name === 'write' && state === 'kept');
+  const [cleanUp, isClean] = isWritten ? await removeProbe(site) : [undefined, true];
   if (cleanUp) yield cleanUp;
   if (!options.isThorough || !isClean || results.some(({ state }) => state === 'broken')) return;
   for (const check of storageChecks) {
@@ -47,7 +48,7 @@ export async function* probeStorage(storage: Storage, options: ProbeOptions): As
 
 interface ProbeSite {
   storage: Storage;
-  /** Beginning of every name. No prefix: of those a disk keeps empty ones. */
+  /** Beginning of every name. No folder: a disk keeps those when they are empty. */
   prefix: string;
   clock: Clock;
   random: Random;
@@ -97,17 +98,15 @@ async function runStep({ name, run }: Step, site: ProbeSite): Promise<ProbeResul
   return { name, state: 'broken', durationMs, error: reason };
 }
 
-/** @returns the line, unless there was nothing to delete, and whether nothing is left */
-async function removeProbe(site: ProbeSite): Promise<[ProbeResult | undefined, boolean]> {
+/** @returns the line, and whether nothing is left */
+async function removeProbe(site: ProbeSite): Promise<[ProbeResult, boolean]> {
   const { storage, prefix, clock } = site;
   const startMs = clock.monotonicMs();
-  const names = await listedNames(storage, prefix).catch(() => []);
-  if (names.length === 0) return [undefined, true];
-  const [outcome] = await Promise.allSettled([removeAll(storage, names)]);
+  const [outcome] = await Promise.allSettled([removeAll(storage, prefix)]);
   const line = { name: 'delete', durationMs: Math.round(clock.monotonicMs() - startMs) };
   if (outcome.status === 'fulfilled') return [{ ...line, state: 'kept' }, true];
   const { reason } = outcome;
-  const left = `${names.length} files (20 MiB) stay as ${prefix}*`;
+  const left = `files of 20 MiB stay as ${prefix}*`;
   if (isCode(reason, 'storage.locked'))
     return [
       { ...line, state: 'absent', note: `what is written is locked at once; ${left} until then` },
@@ -118,7 +117,8 @@ async function removeProbe(site: ProbeSite): Promise<[ProbeResult | undefined, b
   return [{ ...line, state: 'broken', error: reason }, false];
 }
 
-async function removeAll(storage: Storage, names: readonly string[]): Promise<void> {
+async function removeAll(storage: Storage, prefix: string): Promise<void> {
+  const names = await listedNames(storage, prefix);
   for (const name of names) await storage.delete(name);
   for (const name of names)
     if (await storage.stat(name)) throw new Error(`${name} was deleted and is still there`);

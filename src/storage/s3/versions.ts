@@ -3,7 +3,7 @@ import { StorageError } from '../errors.ts';
 import type { ByteRange, FileVersion, ReadOptions, Versions } from '../storage.ts';
 import type { Connection } from './connection.ts';
 import type { Keys } from './keys.ts';
-import type { Listing } from './listing.ts';
+import type { ListedVersion, Listing } from './listing.ts';
 import { readObject } from './read-object.ts';
 import { s3CodeOf } from './s3-error.ts';
 
@@ -22,9 +22,10 @@ export class S3Versions implements Versions {
   async *list(prefix: string, { signal }: ReadOptions = {}): AsyncGenerator<FileVersion> {
     const keyPrefix = this.#keys.keyPrefixOf(prefix);
     for await (const version of this.#listing.versions(keyPrefix, signal)) {
-      const { key, sizeBytes, versionId, isLatest, isDeleteMarker, modifiedAt, etag } = version;
+      const { key, sizeBytes, versionId, isLatest, isDeleteMarker, etag } = version;
       if (key.endsWith('/')) continue;
       const name = this.#keys.nameOf(key);
+      const modifiedAt = writtenAt(version);
       const facts = { ...(modifiedAt && { modifiedAt }), ...(etag && { etag }) };
       yield { name, sizeBytes, versionId, isLatest, isDeleteMarker, ...facts };
     }
@@ -97,6 +98,19 @@ export class S3Versions implements Versions {
     return ContentLength ?? 0;
   }
 }
+
+/**
+ * When a version came to be. versitygw sets the time of a version anew when another one takes its place; but its ids
+ * are ULIDs, which begin with the time. No other server that we know has ids of that form.
+ */
+function writtenAt({ modifiedAt, versionId }: ListedVersion): Date | undefined {
+  if (!modifiedAt || !/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(versionId)) return modifiedAt;
+  let bornMs = 0;
+  for (const digit of versionId.slice(0, 10)) bornMs = bornMs * 32 + ulidDigits.indexOf(digit);
+  return bornMs < modifiedAt.getTime() ? new Date(bornMs) : modifiedAt;
+}
+
+const ulidDigits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 /** AWS succeeds; versitygw says of a version that is no more that its id is none. */
 function isGone(error: unknown): boolean {

@@ -26,6 +26,19 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   restore: { summary: 'restore a snapshot, or a part of it', load: () => import('./commands/restore.ts') },
   check: { summary: 'check a repository', load: () => import('./commands/check.ts') },
+  forget: {
+    summary: 'drop snapshots that a policy does not keep',
+    load: () => import('./commands/forget.ts'),
+  },
+  prune: { summary: 'free the space of what no snapshot needs', load: () => import('./commands/prune.ts') },
+  copy: { summary: 'copy snapshots from another repository', load: () => import('./commands/copy.ts') },
+  tag: { summary: 'change the tags of snapshots', load: () => import('./commands/tag.ts') },
+  key: { summary: 'manage the passwords of a repository', load: () => import('./commands/key.ts') },
+  unlock: { summary: 'remove locks that nobody holds', load: () => import('./commands/unlock.ts') },
+  repair: {
+    summary: 'save what can be saved of a damaged repository',
+    load: () => import('./commands/repair.ts'),
+  },
   storage: { summary: 'try a storage out', load: () => import('./commands/storage.ts') },
   demo: {
     summary: 'back a folder up, restore it, and prove that nothing was lost',

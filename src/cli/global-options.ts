@@ -46,7 +46,7 @@ function parseTime(text: string): Date {
 const unitsMs: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 };
 
 /** `90s`, `10m`, `1h30m` in milliseconds. */
-function parseDurationMs(text: string): number {
+export function parseDurationMs(text: string): number {
   if (!/^(\d{1,6}[smh])+$/.test(text)) throw new InvalidArgumentError('Write it like 90s, 10m or 1h30m.');
   let totalMs = 0;
   for (const [, count, unit] of text.matchAll(/(\d+)([smh])/g)) totalMs += Number(count) * unitsMs[unit!]!;

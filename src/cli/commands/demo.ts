@@ -24,7 +24,7 @@ export function define(command: Command): void {
   command
     .argument('[folder...]', 'what is backed up (Holdfast’s own src and docs)')
     .description(
-      'Does the whole work on real input and shows what it proved: backs folders up into a repository in the state\n' +
+      'Does the whole work on real input and shows what it proved: backs folders up into a repository in the state ' +
         'directory, reads every byte of it back, restores it to a temporary folder, and compares.',
     )
     .addHelpText('after', examples('holdfast demo', 'holdfast demo ~/Documents'))

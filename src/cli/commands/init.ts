@@ -1,18 +1,15 @@
 import type { Command } from 'commander';
 import { CliError } from '../errors.ts';
-import { action, examples, type Passwords, type Session } from '../session.ts';
+import { addFromOptions, type FromOptions, openFrom } from '../from-repository.ts';
+import { action, examples, type Session } from '../session.ts';
 
-interface Options {
-  fromRepo?: string;
-  fromPasswordFile?: string;
+interface Options extends FromOptions {
   copyChunkerParams: boolean;
 }
 
 export function define(command: Command): void {
-  command
+  addFromOptions(command, 'the other repository')
     .option('--copy-chunker-params', 'cut files as --from-repo does, so that copies deduplicate', false)
-    .option('--from-repo <location>', 'the other repository')
-    .option('--from-password-file <file>', 'file with its password (or HOLDFAST_FROM_PASSWORD)')
     .addHelpText(
       'after',
       examples(
@@ -31,7 +28,7 @@ async function run(session: Session<Options>): Promise<number> {
       hint: 'Give both or neither.',
     });
   }
-  const other = options.fromRepo && (await session.openAt(options.fromRepo, fromPasswords(options)));
+  const other = await openFrom(session);
   const polynomial = other ? { chunkerPolynomial: other.config.chunkerPolynomial } : {};
   const repository = await session.init(polynomial);
   if (output.isJson) {
@@ -44,14 +41,4 @@ async function run(session: Session<Options>): Promise<number> {
     'Keep the password safe and apart from this machine: without it nothing can be read, by nobody.',
   );
   return 0;
-}
-
-/** Where the password of `--from-repo` comes from. */
-export function fromPasswords(options: { fromPasswordFile?: string }): Passwords {
-  const password = process.env.HOLDFAST_FROM_PASSWORD;
-  const file = options.fromPasswordFile ?? process.env.HOLDFAST_FROM_PASSWORD_FILE;
-  return {
-    environment: password === undefined ? {} : { HOLDFAST_PASSWORD: password },
-    ...(file === undefined ? {} : { passwordFile: file }),
-  };
 }

@@ -1,7 +1,15 @@
 import { type Command, Option } from 'commander';
 import { systemClock } from '#base';
 import type { OverwritePolicy } from '#sources';
-import { type RestoreOutcome, type RestoreProgress, restore } from '#workflows';
+import {
+  type PreviewRequest,
+  type Problem,
+  previewRestore,
+  type RestoreOutcome,
+  type RestoreProgress,
+  restore,
+  restoreFilter,
+} from '#workflows';
 import { counted, formatSeconds, formatSize } from '../output.ts';
 import { withProgress } from '../progress.ts';
 import { action, examples, exitCodePartial, type Session } from '../session.ts';
@@ -11,11 +19,18 @@ import {
   type SnapshotOptions,
   splitSnapshotPath,
 } from '../snapshot-options.ts';
+import { collectText } from '../values.ts';
 
 interface Options extends SnapshotOptions {
   target: string;
   overwrite: OverwritePolicy;
+  include?: string[];
+  iinclude?: string[];
+  exclude?: string[];
+  iexclude?: string[];
   sparse: boolean;
+  verify: boolean;
+  dryRun: boolean;
   /** False by --no-owner. */
   owner: boolean;
 }
@@ -28,6 +43,12 @@ export function define(command: Command): void {
         .choices(['never', 'if-changed', 'if-newer', 'always'])
         .default('if-changed'),
     )
+    .option('-i, --include <pattern>', 'only what matches (may be repeated)', collectText)
+    .option('--iinclude <pattern>', 'the same, whatever the case of letters', collectText)
+    .option('-e, --exclude <pattern>', 'not what matches (may be repeated)', collectText)
+    .option('--iexclude <pattern>', 'the same, whatever the case of letters', collectText)
+    .option('--verify', 'read everything back from the target and compare it', false)
+    .option('-n, --dry-run', 'tell what would be written, and change nothing', false)
     .option('--sparse', 'make holes of zeros', false)
     .option('--no-owner', 'do not set owners and groups')
     .addHelpText(
@@ -35,7 +56,8 @@ export function define(command: Command): void {
       examples(
         'holdfast restore latest -r /srv/backup --target /tmp/restored',
         'holdfast restore latest:/home/ada/thesis -r /srv/backup --target ~/thesis-of-yesterday',
-        'holdfast restore latest --name shop -r /srv/backup --target /tmp/shop',
+        'holdfast restore latest -r /srv/backup --target / --include "*.conf" --dry-run',
+        'holdfast restore latest --name shop -r /srv/backup --target /tmp/shop --verify',
       ),
     )
     .action(action(run));
@@ -46,12 +68,28 @@ async function run(session: Session<Options>, text: string): Promise<number> {
   const { id, path } = splitSnapshotPath(text);
   const repository = await session.open();
   const snapshot = await repository.findSnapshot(id, filterOf(options));
+  const selection = {
+    repository,
+    snapshot,
+    ...(path === undefined ? {} : { path }),
+    target: options.target,
+    overwrite: options.overwrite,
+    isWanted: restoreFilter({
+      includes: options.include,
+      includesIgnoringCase: options.iinclude,
+      excludes: options.exclude,
+      excludesIgnoringCase: options.iexclude,
+    }),
+    onProblem: (problem: Problem) => output.problem(problem.path, problem.error, problem.gravity),
+    signal,
+  };
+  if (options.dryRun) return preview(session, selection);
   const startedMs = systemClock.monotonicMs();
   let progress: RestoreProgress | undefined;
   const outcome = await withProgress(
     output,
     () => ({
-      phase: 'restoring',
+      phase: progress?.bytesVerified ? 'reading back' : 'restoring',
       bytesDone: progress?.bytesDone ?? 0,
       bytesTotal: progress?.bytesTotal,
       filesDone: progress?.filesDone ?? 0,
@@ -59,26 +97,41 @@ async function run(session: Session<Options>, text: string): Promise<number> {
     }),
     () =>
       restore({
-        repository,
-        snapshot,
-        ...(path === undefined ? {} : { path }),
-        target: options.target,
-        overwrite: options.overwrite,
+        ...selection,
         isSparse: options.sparse,
+        verify: options.verify,
         ...(options.owner ? {} : { owners: false }),
         onProgress: (live) => {
           progress = live;
         },
-        onProblem: (problem) => output.problem(problem.path, problem.error, problem.gravity),
-        signal,
       }),
   );
   tell(session, outcome, (systemClock.monotonicMs() - startedMs) / 1000);
   return outcome.state === 'succeeded' ? 0 : exitCodePartial;
 }
 
+async function preview({ output }: Session<Options>, request: PreviewRequest): Promise<number> {
+  const outcome = await previewRestore({
+    ...request,
+    onEntry: ({ path, decision }) => {
+      if (!output.isJson && decision !== 'keep') output.note(`${decisions[decision]}  ${path}`);
+    },
+  });
+  const { state, created, replaced, unchanged, left, sizeBytes } = outcome;
+  if (output.isJson) {
+    const counts = { created, replaced, unchanged, left, total_bytes: sizeBytes };
+    output.object({ message_type: 'summary', dry_run: true, state, ...counts });
+  } else {
+    const counts = `${created} made, ${replaced} replaced, ${unchanged} unchanged, ${left} left as they are`;
+    output.note(`dry run: ${counts}; ${formatSize(sizeBytes)} would be written`);
+  }
+  return state === 'succeeded' ? 0 : exitCodePartial;
+}
+
+const decisions = { create: 'make   ', replace: 'replace', keep: 'keep   ', leave: 'leave  ' };
+
 function tell({ output }: Session<Options>, outcome: RestoreOutcome, seconds: number): void {
-  const { summary, progress, problems, state } = outcome;
+  const { summary, progress, problems, state, verified } = outcome;
   if (output.isJson) {
     output.object({
       message_type: 'summary',
@@ -93,6 +146,8 @@ function tell({ output }: Session<Options>, outcome: RestoreOutcome, seconds: nu
       files_left: summary.left,
       links: summary.links,
       others: summary.others,
+      bytes_resumed: progress.bytesResumed,
+      files_verified: verified?.files,
       problems: problems.length,
     });
     return;
@@ -107,6 +162,10 @@ function tell({ output }: Session<Options>, outcome: RestoreOutcome, seconds: nu
     ...(left > 0 ? [`${left} left as they were`] : []),
   ];
   output.note(`restored ${parts.join(', ')}: ${formatSize(progress.bytesDone)} in ${formatSeconds(seconds)}`);
+  if (verified)
+    output.note(
+      `read back ${counted(verified.files, 'file')}, ${formatSize(verified.sizeBytes)}, and compared`,
+    );
   if (state !== 'succeeded')
     output.note(`not whole: ${counted(problems.length, 'problem')}, listed above (${state})`);
 }

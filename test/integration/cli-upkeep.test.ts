@@ -181,6 +181,8 @@ test('a damaged pack is named, saved from a second repository, and restic agrees
 
 test('unlock removes the lock of a process that is gone, and no other', async () => {
   const repository = await repositoryWith('locks', 1);
+  // Takes minutes at this rate, so the lock is held until the process is killed.
+  writeFileSync(join(source, 'changing'), seededRandom(99).fill(new Uint8Array(200_000)));
   const killed = startHoldfast(['backup', source, '-r', repository, '--limit-upload', '1K']);
   const locks = join(repository, 'locks');
   while (readdirSync(locks).length === 0) await delay(10);

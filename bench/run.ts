@@ -73,7 +73,7 @@ function measureCase(name: DataName): void {
       rmSync(work, { recursive: true, force: true });
       cpSync(changed, work, { recursive: true, preserveTimestamps: true });
       take('changed 1 %', tool.backup(repository, work));
-      //PRUNE
+      take('prune of half', tool.pruneToLast(repository));
     }
   }
   print(name, results);

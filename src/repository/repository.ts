@@ -281,7 +281,8 @@ export class Repository {
       isHeld = false;
       await lock.release();
     };
-    return { signal: lock.signal, release, [Symbol.asyncDispose]: release };
+    const assertHeld = (): Promise<void> => lock.assertHeld();
+    return { signal: lock.signal, assertHeld, release, [Symbol.asyncDispose]: release };
   }
 
   #acquireLock(request: LockRequest, signal: AbortSignal | undefined): Promise<RepositoryLock> {
@@ -299,9 +300,10 @@ export class Repository {
   /**
    * What a write session needs. The session has the shared index for itself until it is closed; a second one at the
    * same time gets an index of its own, in which only durable blobs are known.
+   * @param lock under which it writes: no index file is written once it is lost
    * @throws RepositoryError 'repository.version'
    */
-  async writeContext(): Promise<WriteContext> {
+  async writeContext(lock: RepositoryLock): Promise<WriteContext> {
     if (this.config.version === 1) {
       throw new RepositoryError('repository.version', 'a repository of version 1 can be read, not written', {
         hint: 'Upgrade it with `restic migrate upgrade_repo_v2`, then try again.',
@@ -323,6 +325,7 @@ export class Repository {
       executor,
       clock,
       random,
+      lock,
       onIndexSaved: (id) => files.add(id),
       onClosed: () => {
         this.#claimed.delete(index);
@@ -426,7 +429,13 @@ function cannotLock(location: string, isReading: boolean, cause: unknown): Repos
 
 function noLock(signal: AbortSignal | undefined): RepositoryLock {
   const release = async (): Promise<void> => {};
-  return { signal: signal ?? new AbortController().signal, release, [Symbol.asyncDispose]: release };
+  const assertHeld = async (): Promise<void> => signal?.throwIfAborted();
+  return {
+    signal: signal ?? new AbortController().signal,
+    assertHeld,
+    release,
+    [Symbol.asyncDispose]: release,
+  };
 }
 
 function pathNotFound(snapshot: StoredSnapshot, path: string): RepositoryError {

@@ -4,6 +4,7 @@ import { chunkSizeMin } from '../chunker/chunker.ts';
 import type { FileOutcome } from '../executor/lane.ts';
 import type { BlobId } from '../format/ids.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
+import { isLoss } from '../loss.ts';
 import { nodeOf, type TreeNode } from '../snapshot/tree.ts';
 import type { ChunkStream, StoredContent } from './chunk-stream.ts';
 import {
@@ -103,13 +104,14 @@ export class SnapshotWriter {
   }
 
   static async begin(options: SnapshotWriterOptions): Promise<SnapshotWriter> {
-    return new SnapshotWriter(options, await loadBefore(options, options.parentTree));
+    return new SnapshotWriter(options, await loadBefore(options, options.parentTree, () => '/'));
   }
 
   async enterFolder(name: Uint8Array, attributes: FileAttributes): Promise<void> {
     this.#throwFailure();
     const node = this.#folder.before?.get(keyOf(name));
-    const before = await loadBefore(this.#options, node?.type === 'dir' ? node.subtree : undefined);
+    const beforeId = node?.type === 'dir' ? node.subtree : undefined;
+    const before = await loadBefore(this.#options, beforeId, () => pathOf({ folder: this.#folder, name }));
     this.#folder = this.#trees.enter(this.#folder, name, attributes, before);
   }
 
@@ -295,12 +297,21 @@ export class SnapshotWriter {
   }
 }
 
+/** A folder of the parent that is damaged counts as absent: its files are read again, which is how they are mended. */
 async function loadBefore(
   options: SnapshotWriterOptions,
   id: BlobId | undefined,
+  pathOfFolder: () => string,
 ): Promise<Pick<OpenFolder, 'before' | 'beforeId'>> {
   if (id === undefined) return { before: undefined, beforeId: undefined };
-  const nodes = await options.readTree(id);
+  let nodes: TreeNode[];
+  try {
+    nodes = await options.readTree(id);
+  } catch (error) {
+    if (!isLoss(error)) throw error;
+    options.onProblem({ path: pathOfFolder(), error, gravity: 'odd' });
+    return { before: undefined, beforeId: undefined };
+  }
   return { before: new Map(nodes.map((node) => [keyOf(node.name), node])), beforeId: id };
 }
 
@@ -310,7 +321,7 @@ function keyOf(name: Uint8Array): string {
 }
 
 /** For people: bytes that are not UTF-8 show as U+FFFD. */
-function pathOf(place: FilePlace): string {
+function pathOf(place: Pick<FilePlace, 'folder' | 'name'>): string {
   const names = [Buffer.from(place.name).toString()];
   for (let folder: OpenFolder | undefined = place.folder; folder?.parent; folder = folder.parent) {
     names.unshift(Buffer.from(folder.name).toString());

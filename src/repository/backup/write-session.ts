@@ -9,6 +9,7 @@ import type { MasterKey } from '../format/sealed.ts';
 import { type BlobType, idWordsOfHex } from '../index/blob-table.ts';
 import { IndexWriter } from '../index/index-writer.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
+import type { RepositoryLock } from '../lock/lock.ts';
 import { PackUploader, type UploadedPack } from '../pack/pack-uploader.ts';
 import { buildSinglePack } from '../pack/single-pack.ts';
 import type { UnpackedFiles } from '../unpacked.ts';
@@ -24,6 +25,8 @@ export interface WriteContext {
   executor: Executor;
   clock: Clock;
   random: Random;
+  /** Under which the session writes. */
+  lock: RepositoryLock;
   /** Called with each new index file, so that it is not read again. */
   onIndexSaved(id: IndexId): void;
   /** Called when the session is closed: the index is free for the next one. */
@@ -69,6 +72,7 @@ export class WriteSession {
       unpacked: context.unpacked,
       clock: context.clock,
       onSaved: context.onIndexSaved,
+      lock: context.lock,
       signal: this.#abort.signal,
     });
     this.#uploader = new PackUploader(context.storage, (pack) => this.#onUploaded(pack), this.#abort.signal);

@@ -7,7 +7,7 @@ import { inlineExecutor, threadExecutor } from '../executor/executor.ts';
 import { memoryStorage } from '../format/testing/memory-storage.ts';
 import { SimulatedClock } from '../format/testing/simulated-clock.ts';
 import type { Repository } from '../repository.ts';
-import { noise, readBack, smallRepository, writeStreams } from '../testing/streamed-repository.ts';
+import { noise, readBack, reopen, smallRepository, writeStreams } from '../testing/streamed-repository.ts';
 import { streamAttributes, writeSnapshot } from './write-snapshot.ts';
 
 const kibi = 1024;
@@ -244,4 +244,20 @@ test('refuses to write into a repository of version 1', async () => {
   const { repository } = await smallRepository();
   Object.assign(repository.config, { version: 1 });
   await assert.rejects(writeStreams(repository, { a: 'one' }), { code: 'repository.version' });
+});
+
+test('reads everything again when the parent is damaged, and says so', async () => {
+  const { repository, storage } = await smallRepository();
+  const first = await writeStreams(repository, { a: noise(1000) });
+  const place = (await repository.index()).places('tree', first.tree)[0]!;
+  const pack = (await repository.index()).packs.idOf(place.pack);
+  storage.files.delete(`data/${pack.slice(0, 2)}/${pack}`);
+  const reopened = await reopen(storage);
+  const second = await writeStreams(reopened, { a: noise(1000), b: noise(10) });
+  assert.deepEqual(
+    second.problems.map(({ path, gravity }) => [path, gravity]),
+    [['/', 'odd']],
+  );
+  assert.equal(second.summary.filesNew, 2);
+  assert.equal((await readBack(reopened, second, '/b')).length, 10);
 });

@@ -3,6 +3,7 @@ import type { Storage } from '#storage';
 import { RepositoryError } from '../errors.ts';
 import type { BlobId } from '../format/ids.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
+import { keepIfHeld, type RepositoryLock } from '../lock/lock.ts';
 import type { Repository } from '../repository.ts';
 import { findParent } from '../snapshot/find-snapshot.ts';
 import type { Snapshot, SnapshotSummary, StoredSnapshot } from '../snapshot/snapshot.ts';
@@ -70,7 +71,7 @@ export async function writeSnapshot(
   const hostname = options.hostname ?? repository.owner.hostname;
   const parent = chooseParent(snapshots, options, { hostname, paths: options.paths, timeNs });
   const problems: FileProblem[] = [];
-  const { session, unpacked, index } = await openSession(repository, options);
+  const { session, unpacked, index } = await openSession(repository, options, lock);
   let writer: SnapshotWriter | undefined;
   try {
     writer = await SnapshotWriter.begin({
@@ -93,11 +94,14 @@ export async function writeSnapshot(
     await fill(writer);
     const tree = await writer.finish();
     await session.flush();
-    lock.signal.throwIfAborted();
+    await lock.assertHeld();
     const summary = summarize(writer.progress, session.counts, { beganNs, endedNs: nowNs(repository) });
     const draft = describe(repository, options, { timeNs, hostname, tree, parent, summary });
     const isSkipped = options.skipIfUnchanged === true && parent?.tree === tree;
     const snapshot = options.dryRun || isSkipped ? undefined : await save(unpacked, draft);
+    await keepIfHeld(lock, async () => {
+      if (snapshot) await unpacked.delete('snapshots', snapshot.id);
+    });
     return { snapshot, summary, tree, parent, problems };
   } catch (error) {
     // Ids that were claimed and not stored must not pass for known.
@@ -114,8 +118,9 @@ export async function writeSnapshot(
 async function openSession(
   repository: Repository,
   options: WriteSnapshotOptions,
+  lock: RepositoryLock,
 ): Promise<{ session: WriteSession; unpacked: UnpackedFiles; index: RepositoryIndex }> {
-  const context = await repository.writeContext();
+  const context = await repository.writeContext(lock);
   const { index } = context;
   if (!options.dryRun)
     return { session: new WriteSession(context, options), unpacked: context.unpacked, index };

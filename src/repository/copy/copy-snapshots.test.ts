@@ -98,10 +98,12 @@ test('looks below a tree that the target has: an interrupted copy may have broug
   const from = await initSmall(new MemoryStorage());
   const { tree } = await snapshotOf(from, files);
   const to = await initSmall(new MemoryStorage(), { seed: 9 });
-  const session = new WriteSession(await to.writeContext());
+  await using lock = await to.lock({ exclusive: false });
+  const session = new WriteSession(await to.writeContext(lock));
   await storeBlob(session, 'tree', await (await from.blobReader()).read('tree', tree), tree);
   await session.flush();
   await session.close();
+  await lock.release();
   assert.equal((await copySnapshots(from, to)).copied.length, 1);
   await assertSound(to);
 });

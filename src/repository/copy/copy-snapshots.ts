@@ -1,6 +1,7 @@
 import type { StoredCounts, WriteOptions } from '../backup/write-session.ts';
 import { WriteSession } from '../backup/write-session.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
+import { keepIfHeld, type RepositoryLock } from '../lock/lock.ts';
 import { isLoss } from '../loss.ts';
 import type { Repository } from '../repository.ts';
 import { byTime } from '../snapshot/load-snapshots.ts';
@@ -59,7 +60,7 @@ export async function copySnapshots(
   const snapshots = [...(options.snapshots ?? (await from.snapshots()))].sort(byTime);
   // One that is damaged counts for nothing; the check of the target tells.
   const known = knownByStableId(await to.snapshots({ onDamaged: () => {} }));
-  const context = await to.writeContext();
+  const context = await to.writeContext(targetLock);
   const session = new WriteSession(context, options);
   const report: CopyReport = {
     copied: [],
@@ -69,7 +70,16 @@ export async function copySnapshots(
     counts: session.counts,
   };
   try {
-    const copier = new SnapshotCopier({ from, to, session, present: context.index, signal, report, options });
+    const copier = new SnapshotCopier({
+      from,
+      to,
+      session,
+      lock: targetLock,
+      present: context.index,
+      signal,
+      report,
+      options,
+    });
     await copier.run(snapshots, known);
   } catch (error) {
     // Ids that were claimed and not stored must not pass for known.
@@ -85,6 +95,7 @@ class SnapshotCopier {
   readonly #from: Repository;
   readonly #to: Repository;
   readonly #session: WriteSession;
+  readonly #targetLock: RepositoryLock;
   /** What the target holds, as the session sees it. */
   readonly #present: RepositoryIndex;
   readonly #signal: AbortSignal;
@@ -99,6 +110,7 @@ class SnapshotCopier {
     from: Repository;
     to: Repository;
     session: WriteSession;
+    lock: RepositoryLock;
     present: RepositoryIndex;
     signal: AbortSignal;
     report: CopyReport;
@@ -107,6 +119,7 @@ class SnapshotCopier {
     this.#from = parts.from;
     this.#to = parts.to;
     this.#session = parts.session;
+    this.#targetLock = parts.lock;
     this.#present = parts.present;
     this.#signal = parts.signal;
     this.#report = parts.report;
@@ -154,9 +167,10 @@ class SnapshotCopier {
     await this.#session.flush();
     this.#flushedBytes = this.#progress.bytesDone;
     for (const source of this.#complete.splice(0)) {
-      this.#signal.throwIfAborted();
+      await this.#targetLock.assertHeld();
       const draft = copyOf(source);
       const id = await this.#to.unpacked.save('snapshots', encodeSnapshot(draft), { signal: this.#signal });
+      await keepIfHeld(this.#targetLock, () => this.#to.unpacked.delete('snapshots', id));
       const copied = { source, copy: { ...draft, id } };
       this.#report.copied.push(copied);
       this.#options.onCopied?.(copied);

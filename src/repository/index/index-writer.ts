@@ -1,6 +1,8 @@
 import type { Clock } from '#base';
 import { toHex } from '#base';
 import type { BlobId, IndexId } from '../format/ids.ts';
+import { nameOf } from '../format/names.ts';
+import { keepIfHeld, type RepositoryLock } from '../lock/lock.ts';
 import type { UploadedPack } from '../pack/pack-uploader.ts';
 import type { UnpackedFiles } from '../unpacked.ts';
 import { encodeIndex, type IndexPack } from './index-file.ts';
@@ -14,6 +16,7 @@ export class IndexWriter {
   readonly #unpacked: UnpackedFiles;
   readonly #clock: Clock;
   readonly #onSaved: (id: IndexId) => void;
+  readonly #lock: Pick<RepositoryLock, 'assertHeld'>;
   readonly #signal: AbortSignal;
   #packs: IndexPack[] = [];
   #blobCount = 0;
@@ -25,11 +28,14 @@ export class IndexWriter {
     unpacked: UnpackedFiles;
     clock: Clock;
     onSaved: (id: IndexId) => void;
+    /** Asked before each file: packs that nobody listed may be gone by the time at which a sleeper wakes. */
+    lock: Pick<RepositoryLock, 'assertHeld'>;
     signal: AbortSignal;
   }) {
     this.#unpacked = options.unpacked;
     this.#clock = options.clock;
     this.#onSaved = options.onSaved;
+    this.#lock = options.lock;
     this.#signal = options.signal;
   }
 
@@ -57,14 +63,26 @@ export class IndexWriter {
     await this.#saves;
   }
 
+  /** An index file that names packs that are gone would make others rely on them. */
+  async #deleteIfUntrue(id: IndexId, packs: readonly IndexPack[]): Promise<void> {
+    for (const pack of packs) {
+      if (await this.#unpacked.storage.stat(nameOf('data', pack.id))) continue;
+      return this.#unpacked.delete('index', id);
+    }
+  }
+
   #save(): void {
     if (this.#packs.length === 0) return;
-    const json = encodeIndex({ packs: this.#packs });
+    const packs = this.#packs;
+    const json = encodeIndex({ packs });
     this.#packs = [];
     this.#blobCount = 0;
     this.#saves = this.#saves
       .then(async () => {
-        this.#onSaved(await this.#unpacked.save('index', json, { signal: this.#signal }));
+        await this.#lock.assertHeld();
+        const id = await this.#unpacked.save('index', json, { signal: this.#signal });
+        await keepIfHeld(this.#lock, () => this.#deleteIfUntrue(id, packs));
+        this.#onSaved(id);
       })
       .catch((error: unknown) => {
         this.#failure ??= error;

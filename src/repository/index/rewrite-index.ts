@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { toHex } from '#base';
 import type { BlobId, IndexId, PackId } from '../format/ids.ts';
+import { keepIfHeld, type RepositoryLock } from '../lock/lock.ts';
 import type { UnpackedFiles } from '../unpacked.ts';
 import type { StoredFile } from '../unpacked-raw.ts';
 import { encodePack, type IndexBlob, type IndexPack, joinIndex } from './index-file.ts';
@@ -21,7 +22,8 @@ export interface RewriteOptions {
   addedMarks?: readonly IndexPack[];
   /** Files that are neither read nor replaced. */
   passOver?: ReadonlySet<IndexId>;
-  signal?: AbortSignal;
+  /** Under which it writes: without it, what was written is taken back. */
+  lock?: Pick<RepositoryLock, 'assertHeld' | 'signal'>;
 }
 
 export interface RewrittenIndex {
@@ -41,7 +43,8 @@ const smallFilesMin = 10;
  * @throws RepositoryError 'repository.damaged' when a file cannot be read
  */
 export async function rewriteIndex(options: RewriteOptions): Promise<RewrittenIndex> {
-  const { unpacked, signal } = options;
+  const { unpacked, lock } = options;
+  const signal = lock?.signal;
   const readOptions = signal ? { signal } : {};
   const files: StoredFile<IndexId>[] = [];
   for await (const file of unpacked.list('index', readOptions))
@@ -64,7 +67,13 @@ export async function rewriteIndex(options: RewriteOptions): Promise<RewrittenIn
       isMarked: true,
       isRepeated: false,
     });
-  return { saved: await output.end(), obsolete };
+  const saved = await output.end();
+  if (lock) {
+    await keepIfHeld(lock, async () => {
+      for (const id of saved) await unpacked.delete('index', id);
+    });
+  }
+  return { saved, obsolete };
 }
 
 function needsRewriting(json: Uint8Array, options: RewriteOptions): boolean {

@@ -46,6 +46,7 @@ export async function removeKey(
   }
   // What must be left behind is the one that opened this repository.
   await loadStored(storage, 'keys', inUse, { signal: lock.signal });
+  await lock.assertHeld();
   await storage.delete(nameOf('keys', key.id), { signal: lock.signal });
   return key;
 }
@@ -60,7 +61,7 @@ export async function changePassword(repository: Repository, options: AddKeyOpti
   const present = await keyOf(repository, options.password);
   if (present?.id === key.id) return key.id;
   const id = present?.id ?? (await storeKey(storage, key.key, newKeyOf(repository, options)));
-  lock.signal.throwIfAborted();
+  await lock.assertHeld();
   await storage.delete(nameOf('keys', key.id), { signal: lock.signal });
   repository.useKeyFile(id);
   return id;

@@ -246,3 +246,36 @@ test('unlock removes what is older than 30 minutes, or of a dead process of this
   assert.equal(await removeAllLocks({ unpacked: w.files }), 3);
   assert.equal(lockCount(w), 0);
 });
+
+test('asked right after a standby, says at once whether the lock was taken away meanwhile', async () => {
+  for (const isRemoved of [false, true]) {
+    const w = world();
+    const held = await w.lock('one');
+    await held.assertHeld();
+    w.clock.jump(40 * minuteMs);
+    if (isRemoved) w.storage.files.clear();
+    const asked = w.clock.run(held.assertHeld());
+    if (isRemoved) await assert.rejects(asked, { code: 'repository.lock-lost' });
+    else await asked;
+    assert.equal(held.signal.aborted, isRemoved);
+    assert.equal(lockCount(w), isRemoved ? 0 : 1);
+    await held.release();
+  }
+});
+
+test('a refresh that was under way during a standby proves nothing', async () => {
+  const w = world();
+  const held = await w.lock('one');
+  const write = w.storage.write;
+  w.storage.write = async (name, content) => {
+    w.storage.write = write;
+    w.clock.jump(40 * minuteMs);
+    // Others take the stale lock away, then our late refresh arrives.
+    w.storage.files.clear();
+    await write(name, content);
+  };
+  await w.clock.advance(5 * minuteMs + 2000);
+  await assert.rejects(held.assertHeld(), { code: 'repository.lock-lost' });
+  await held.release();
+  assert.equal(lockCount(w), 0);
+});

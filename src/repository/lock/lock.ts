@@ -27,6 +27,13 @@ export interface LockOptions {
 export interface RepositoryLock extends AsyncDisposable {
   /** Aborted when the lock is lost ('repository.lock-lost'), or by the signal given at first. All work must stop then. */
   readonly signal: AbortSignal;
+  /**
+   * Makes sure that the lock is still ours. A machine that slept wakes in the middle of a call, before anything has
+   * looked at the age of the lock: so this is asked right before each step that relies on the lock, and once more
+   * before what was done is reported. Asks the storage only when the lock is old.
+   * @throws RepositoryError 'repository.lock-lost', or the reason of the signal
+   */
+  assertHeld(): Promise<void>;
   /** Removes the lock file. Never rejects; may be called twice. */
   release(): Promise<void>;
 }
@@ -68,6 +75,23 @@ export async function acquireLock(files: UnpackedFiles, options: LockOptions): P
   }
 }
 
+/**
+ * Makes sure that the lock is still ours after something was written under it; otherwise takes that back: it came too
+ * late, and what it names may be gone already.
+ */
+export async function keepIfHeld(
+  lock: Pick<RepositoryLock, 'assertHeld'>,
+  takeBack: () => Promise<void>,
+): Promise<void> {
+  try {
+    await lock.assertHeld();
+  } catch (error) {
+    // What is told is that the lock was lost; what cannot be taken back is found by a check.
+    await takeBack().catch(() => {});
+    throw error;
+  }
+}
+
 class HeldLock implements RepositoryLock {
   readonly signal: AbortSignal;
   readonly #files: UnpackedFiles;
@@ -79,6 +103,10 @@ class HeldLock implements RepositoryLock {
   /** The lock file that counts, and when its time was taken. */
   #current: Written | undefined;
   #keeper: Promise<void> | undefined;
+  /** Ends the ordinary refresh that may be under way. */
+  #attempt = new AbortController();
+  /** The last try that is under way. */
+  #rescue: Promise<boolean> | undefined;
 
   /** Locks, or fails and leaves nothing behind. */
   static async acquire(files: UnpackedFiles, options: LockOptions): Promise<HeldLock> {
@@ -102,6 +130,12 @@ class HeldLock implements RepositoryLock {
     this.signal = AbortSignal.any([this.#lost.signal, ...(options.signal ? [options.signal] : [])]);
   }
 
+  async assertHeld(): Promise<void> {
+    this.signal.throwIfAborted();
+    if (this.#ageMs() >= giveUpAfterMs) await this.#rescued();
+    this.signal.throwIfAborted();
+  }
+
   async release(): Promise<void> {
     this.#ended.abort();
     await this.#keeper;
@@ -118,20 +152,18 @@ class HeldLock implements RepositoryLock {
 
   /** Refreshes until the end, and tells when that failed for too long. */
   async #keepFresh(): Promise<void> {
-    let attempt = new AbortController();
     let dueAtAgeMs = refreshEveryMs;
     while (await this.#pause(pollEveryMs)) {
       const ageMs = this.#ageMs();
       if (ageMs >= giveUpAfterMs) {
-        attempt.abort();
-        if (!(await this.#refreshAtLast())) return;
+        if (!(await this.#rescued())) return;
         dueAtAgeMs = refreshEveryMs;
       } else if (ageMs >= dueAtAgeMs) {
         dueAtAgeMs += refreshEveryMs;
-        attempt.abort();
-        attempt = new AbortController();
+        this.#attempt.abort();
+        this.#attempt = new AbortController();
         // Not awaited: a hanging storage must not keep the loop from seeing how old the lock is.
-        this.#refresh(AbortSignal.any([attempt.signal, this.#ended.signal])).catch((error: unknown) => {
+        this.#refresh(AbortSignal.any([this.#attempt.signal, this.#ended.signal])).catch((error: unknown) => {
           if (!this.#ended.signal.aborted) this.#options.onProblem?.(error);
         });
       } else if (ageMs < refreshEveryMs) {
@@ -140,12 +172,21 @@ class HeldLock implements RepositoryLock {
     }
   }
 
-  /** Writes a new lock file, then removes the one before. */
+  /** Writes a new lock file, then removes the one before. What took too long proves nothing: see `#refreshAtLast`. */
   async #refresh(signal: AbortSignal): Promise<void> {
     const next = await this.#write(signal);
-    if (signal.aborted) return this.#delete(next.id);
+    if (signal.aborted || this.#ageMs() >= giveUpAfterMs) return this.#delete(next.id);
     this.#current = next;
     await this.#deleteAllBut(next.id, signal);
+  }
+
+  /** Whether the last try succeeded; several may wait for the same one. */
+  #rescued(): Promise<boolean> {
+    this.#attempt.abort();
+    this.#rescue ??= this.#refreshAtLast().finally(() => {
+      this.#rescue = undefined;
+    });
+    return this.#rescue;
   }
 
   /**

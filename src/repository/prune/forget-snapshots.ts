@@ -28,7 +28,7 @@ export async function forgetSnapshots(
   const ids = typeof choose === 'function' ? choose(await repository.snapshots({ signal })) : choose;
   const atOnce = Math.min(repository.storage.capabilities.concurrency, deletersMax);
   await forEachAtOnce(ids, atOnce, async (id) => {
-    signal.throwIfAborted();
+    await lock.assertHeld();
     await repository.unpacked.delete('snapshots', id, { signal });
     options.onForgotten?.(id);
   });

@@ -62,7 +62,7 @@ export async function pruneRepository(
 
 class PruneRun {
   readonly #repository: Repository;
-  readonly #signal: AbortSignal;
+  readonly #lock: RepositoryLock;
   readonly #options: PruneOptions;
   readonly #repackOptions: RepackOptions;
   readonly #progress: PruneProgress = {
@@ -77,7 +77,7 @@ class PruneRun {
 
   constructor(repository: Repository, lock: RepositoryLock, options: PruneOptions) {
     this.#repository = repository;
-    this.#signal = lock.signal;
+    this.#lock = lock;
     this.#options = options;
     this.#repackOptions = {
       maxUnused: options.maxUnused ?? { percent: 5 },
@@ -110,7 +110,7 @@ class PruneRun {
       graceMs: this.#options.graceMs ?? dayMs,
       onSnapshots: (count) => this.#tell({ phase: 'trees', snapshotsTotal: count }),
       onTree: () => this.#tell({ treesDone: this.#progress.treesDone + 1 }),
-      signal: this.#signal,
+      signal: this.#lock.signal,
     });
   }
 
@@ -122,24 +122,25 @@ class PruneRun {
       packSizeBytes: this.#options.packSizeBytes ?? packSizeDefault,
       compressPlain: this.#repackOptions.repackUncompressed,
       onBytes: (count) => this.#tell({ repackBytesDone: this.#progress.repackBytesDone + count }),
-      signal: this.#signal,
+      lock: this.#lock,
     });
   }
 
   /** What replaces an index file is durable before it is deleted. */
   async #rewriteIndex(plan: PrunePlan): Promise<void> {
-    const signal = this.#signal;
+    const { signal } = this.#lock;
     this.#tell({ phase: 'rewrite' });
+    await this.#lock.assertHeld();
     const { unpacked } = this.#repository;
     const { obsolete } = await rewriteIndex({
       unpacked,
       index: plan.index,
       fateOf: (pack) => plan.fates.get(pack) ?? 'live',
       addedMarks: plan.addedMarks,
-      signal,
+      lock: this.#lock,
     });
     for (const id of obsolete) {
-      signal.throwIfAborted();
+      await this.#lock.assertHeld();
       await unpacked.delete('index', id, { signal });
     }
   }
@@ -151,7 +152,7 @@ class PruneRun {
       remove,
       Math.min(storage.capabilities.concurrency, deletersMax),
       async ({ id, sizeBytes }) => {
-        this.#signal.throwIfAborted();
+        await this.#lock.assertHeld();
         if (!(await this.#deletePack(id))) noteLocked(report, sizeBytes);
         this.#tell({ packsDeleted: this.#progress.packsDeleted + 1 });
       },
@@ -162,7 +163,7 @@ class PruneRun {
   /** Returns false when the storage keeps the file for now (object lock). */
   async #deletePack(id: PackId): Promise<boolean> {
     try {
-      await this.#repository.storage.delete(nameOf('data', id), { signal: this.#signal });
+      await this.#repository.storage.delete(nameOf('data', id), { signal: this.#lock.signal });
       return true;
     } catch (error) {
       if (error instanceof StorageError && error.code === 'storage.locked') return false;

@@ -7,6 +7,7 @@ import { nameOf } from '../format/names.ts';
 import { type BlobType, idWordsOfHex } from '../index/blob-table.ts';
 import { type PackBlob, PackContents } from '../index/pack-contents.ts';
 import { RepositoryIndex } from '../index/repository-index.ts';
+import type { RepositoryLock } from '../lock/lock.ts';
 import { isLoss } from '../loss.ts';
 import { type PackRange, type PlacedBlob, plainLengthOf, planRanges } from '../read/pack-ranges.ts';
 import type { Repository } from '../repository.ts';
@@ -18,7 +19,7 @@ export interface RepackRunOptions {
   compressPlain: boolean;
   /** Told the sealed bytes of what was copied. */
   onBytes: (count: number) => void;
-  signal: AbortSignal;
+  lock: RepositoryLock;
 }
 
 interface KeptBlob extends PlacedBlob {
@@ -35,7 +36,7 @@ export async function repackBlobs(
   plan: PrunePlan,
   options: RepackRunOptions,
 ): Promise<void> {
-  const context = await repository.writeContext();
+  const context = await repository.writeContext(options.lock);
   // An index of its own, because in the repository's all these blobs are known already.
   const index = new RepositoryIndex(0);
   const session = new WriteSession({ ...context, index }, { packSizeBytes: options.packSizeBytes });
@@ -46,7 +47,8 @@ export async function repackBlobs(
     const { dataBlobs, treeBlobs } = session.counts;
     assert(dataBlobs + treeBlobs === repacker.blobCount, 'not every blob that is needed was copied');
   } catch (error) {
-    throw options.signal.aborted ? options.signal.reason : error;
+    const { signal } = options.lock;
+    throw signal.aborted ? signal.reason : error;
   } finally {
     await session.close();
   }
@@ -71,7 +73,7 @@ class Repacker {
 
   async run(): Promise<void> {
     await forEachAtOnce(this.#work(), this.#session.pool.layout.slots, async (work) => {
-      this.#options.signal.throwIfAborted();
+      this.#options.lock.signal.throwIfAborted();
       if ('blobs' in work) await this.#copyRange(work);
       else {
         await this.#storeAnew(work);
@@ -140,7 +142,7 @@ class Repacker {
 
   /** Returns whether the range is there. */
   async #fetch(range: PackRange<KeptBlob>, at: number): Promise<boolean> {
-    const { signal } = this.#options;
+    const { signal } = this.#options.lock;
     const name = nameOf('data', this.#plan.index.packs.idOf(range.pack));
     try {
       let done = 0;
@@ -158,7 +160,7 @@ class Repacker {
   /** Stores a blob from the first copy that is whole. */
   async #storeAnew({ type, id }: KeptBlob): Promise<void> {
     const reader = await this.#repository.blobReader();
-    await storeBlob(this.#session, type, await reader.read(type, id, this.#options.signal), id);
+    await storeBlob(this.#session, type, await reader.read(type, id, this.#options.lock.signal), id);
   }
 }
 

@@ -2,12 +2,14 @@ import { toHex } from '#base';
 import { sizesByIndex } from '../check/check-packs.ts';
 import { forEachAtOnce } from '../for-each-at-once.ts';
 import type { IndexId, PackId } from '../format/ids.ts';
+import { nameOf } from '../format/names.ts';
 import { type BlobLocation, type BlobType, hexOfWords } from '../index/blob-table.ts';
 import { IndexWriter } from '../index/index-writer.ts';
 import { loadIndex } from '../index/load-index.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { rewriteIndex } from '../index/rewrite-index.ts';
 import { headerReadersMax } from '../index/unlisted-packs.ts';
+import type { RepositoryLock } from '../lock/lock.ts';
 import { isLoss } from '../loss.ts';
 import { loadPackHeader } from '../pack/load-pack-header.ts';
 import type { PackEntry } from '../pack/pack-header.ts';
@@ -51,7 +53,7 @@ export async function repairIndex(
 ): Promise<RepairIndexReport> {
   await using lock = await repository.lock({ exclusive: true, signal: options.signal });
   try {
-    return await new IndexRepair(repository, options, lock.signal).run();
+    return await new IndexRepair(repository, options, lock).run();
   } catch (error) {
     throw lock.signal.aborted ? lock.signal.reason : error;
   } finally {
@@ -62,7 +64,7 @@ export async function repairIndex(
 class IndexRepair {
   readonly #repository: Repository;
   readonly #options: RepairIndexOptions;
-  readonly #signal: AbortSignal;
+  readonly #lock: RepositoryLock;
   readonly #report: RepairIndexReport = {
     packsAdded: [],
     packsDropped: [],
@@ -71,17 +73,17 @@ class IndexRepair {
     indexFilesRemoved: [],
   };
 
-  constructor(repository: Repository, options: RepairIndexOptions, signal: AbortSignal) {
+  constructor(repository: Repository, options: RepairIndexOptions, lock: RepositoryLock) {
     this.#repository = repository;
     this.#options = options;
-    this.#signal = signal;
+    this.#lock = lock;
   }
 
   async run(): Promise<RepairIndexReport> {
     const { unpacked } = this.#repository;
     const report = this.#report;
     const { index } = await loadIndex(unpacked, {
-      signal: this.#signal,
+      signal: this.#lock.signal,
       onDamaged: (id, error) => {
         if (!isLoss(error)) throw error;
         report.indexFilesRemoved.push(id);
@@ -89,7 +91,7 @@ class IndexRepair {
     });
     // The packs after the index: what the index files say was durable before.
     const present = await this.#listPacks();
-    const numbers = this.#dropMissing(index, present);
+    const numbers = await this.#dropMissing(index, present);
     const unsure = findUnsure(index, present, this.#options.readAllPacks ?? false);
     const headers = await this.#readHeaders(index, unsure, numbers);
     await this.#writeIndex(index, headers, numbers);
@@ -99,16 +101,25 @@ class IndexRepair {
   async #listPacks(): Promise<Map<PackId, StoredFile<PackId>>> {
     const packs = new Map<PackId, StoredFile<PackId>>();
     const { storage } = this.#repository;
-    for await (const file of listStored(storage, 'data', { signal: this.#signal })) packs.set(file.id, file);
+    for await (const file of listStored(storage, 'data', { signal: this.#lock.signal }))
+      packs.set(file.id, file);
     return packs;
   }
 
-  /** @returns numbers of packs whose entries must go */
-  #dropMissing(index: RepositoryIndex, present: ReadonlyMap<PackId, unknown>): Set<number> {
+  /**
+   * Asks for each pack that the listing does not show: it may be younger than the listing.
+   * @returns numbers of packs whose entries must go
+   */
+  async #dropMissing(index: RepositoryIndex, present: Map<PackId, StoredFile<PackId>>): Promise<Set<number>> {
     const dropped = new Set<number>();
     for (let pack = 0; pack < index.packs.count; pack++) {
       const id = index.packs.idOf(pack);
       if (present.has(id)) continue;
+      const file = await this.#repository.storage.stat(nameOf('data', id), { signal: this.#lock.signal });
+      if (file) {
+        present.set(id, { id, sizeBytes: file.sizeBytes });
+        continue;
+      }
       dropped.add(pack);
       this.#report.packsDropped.push(id);
     }
@@ -126,9 +137,9 @@ class IndexRepair {
     const indexed = entriesOf(index, packs);
     const headers = new Map<PackId, StoredHeader>();
     await forEachAtOnce(packs, headerReadersMax, async (pack) => {
-      this.#signal.throwIfAborted();
+      this.#lock.signal.throwIfAborted();
       const { storage, key } = this.#repository;
-      const entries = await loadPackHeader(storage, key.key, pack, { signal: this.#signal });
+      const entries = await loadPackHeader(storage, key.key, pack, { signal: this.#lock.signal });
       progress.packsDone++;
       const number = index.packs.numberOf(Buffer.from(pack.id, 'hex'));
       if (!entries) {
@@ -155,20 +166,27 @@ class IndexRepair {
     const fateOf = fatesWithout(index, dropped);
     // First what stays is written anew without what is wrong, then what was wrong; the other way round the rewriting
     // would take the new entries for wrong ones.
+    await this.#lock.assertHeld();
     const { obsolete } = await rewriteIndex({
       unpacked,
       index,
       fateOf,
       passOver: damaged,
-      signal: this.#signal,
+      lock: this.#lock,
     });
-    const writer = new IndexWriter({ unpacked, clock, onSaved: () => {}, signal: this.#signal });
+    const writer = new IndexWriter({
+      unpacked,
+      clock,
+      onSaved: () => {},
+      lock: this.#lock,
+      signal: this.#lock.signal,
+    });
     for (const { id, sizeBytes, entries } of headers.values())
       writer.add({ id, sizeBytes, entries, type: entries[0]?.type ?? 'data' });
     await writer.flush();
     for (const id of [...obsolete, ...damaged]) {
-      this.#signal.throwIfAborted();
-      await unpacked.delete('index', id, { signal: this.#signal });
+      await this.#lock.assertHeld();
+      await unpacked.delete('index', id, { signal: this.#lock.signal });
     }
   }
 }

@@ -6,6 +6,7 @@ import { nameOf } from '../format/names.ts';
 import { type BlobLocation, type BlobType, hexOfWords, idWordsOfHex } from '../index/blob-table.ts';
 import { RepositoryIndex } from '../index/repository-index.ts';
 import { rewriteIndex } from '../index/rewrite-index.ts';
+import type { RepositoryLock } from '../lock/lock.ts';
 import { loadPackHeader } from '../pack/load-pack-header.ts';
 import type { PackEntry } from '../pack/pack-header.ts';
 import { BlobReader } from '../read/blob-reader.ts';
@@ -51,10 +52,10 @@ export async function repairPacks(
   await using _copyLock = await options.from?.lock({ exclusive: false, signal: lock.signal });
   const index = await repository.index();
   // An index of its own, which knows nothing: whatever is saved is written, whether the old index lists it or not.
-  const context = { ...(await repository.writeContext()), index: new RepositoryIndex(0) };
+  const context = { ...(await repository.writeContext(lock)), index: new RepositoryIndex(0) };
   const session = new WriteSession(context);
   try {
-    const repair = new PackRepair({ repository, index, session, from: options.from, signal: lock.signal });
+    const repair = new PackRepair({ repository, index, session, from: options.from, lock });
     const report = await repair.save(new Set(packs), options.onProgress);
     await session.flush();
     await repair.remove(report.packs);
@@ -77,20 +78,20 @@ class PackRepair {
   readonly #index: RepositoryIndex;
   readonly #session: WriteSession;
   readonly #from: Repository | undefined;
-  readonly #signal: AbortSignal;
+  readonly #lock: RepositoryLock;
 
   constructor(parts: {
     repository: Repository;
     index: RepositoryIndex;
     session: WriteSession;
     from: Repository | undefined;
-    signal: AbortSignal;
+    lock: RepositoryLock;
   }) {
     this.#repository = parts.repository;
     this.#index = parts.index;
     this.#session = parts.session;
     this.#from = parts.from;
-    this.#signal = parts.signal;
+    this.#lock = parts.lock;
   }
 
   /** Writes anew what is in these packs and nowhere else. */
@@ -114,10 +115,10 @@ class PackRepair {
     const broken = [this.#readerOf(damaged)];
     const there = [await this.#from?.blobReader()];
     for (const blob of blobs.values()) {
-      this.#signal.throwIfAborted();
-      if (await readFromAny(here, blob, this.#signal)) continue;
-      const salvaged = await readFromAny(broken, blob, this.#signal);
-      const plain = salvaged ?? (await readFromAny(there, blob, this.#signal));
+      this.#lock.signal.throwIfAborted();
+      if (await readFromAny(here, blob, this.#lock.signal)) continue;
+      const salvaged = await readFromAny(broken, blob, this.#lock.signal);
+      const plain = salvaged ?? (await readFromAny(there, blob, this.#lock.signal));
       if (!plain) {
         report.lost.push(blob);
         continue;
@@ -136,14 +137,15 @@ class PackRepair {
     const { unpacked, storage } = this.#repository;
     const numbers = packs.map((id) => this.#index.packs.numberOf(Buffer.from(id, 'hex')));
     const fateOf = fatesWithout(this.#index, new Set(numbers));
-    const signal = this.#signal;
-    const { obsolete } = await rewriteIndex({ unpacked, index: this.#index, fateOf, signal });
+    const { signal } = this.#lock;
+    await this.#lock.assertHeld();
+    const { obsolete } = await rewriteIndex({ unpacked, index: this.#index, fateOf, lock: this.#lock });
     for (const id of obsolete) {
-      signal.throwIfAborted();
+      await this.#lock.assertHeld();
       await unpacked.delete('index', id, { signal });
     }
     for (const id of packs) {
-      signal.throwIfAborted();
+      await this.#lock.assertHeld();
       await storage.delete(nameOf('data', id), { signal });
     }
   }
@@ -181,10 +183,10 @@ class PackRepair {
 
   async #headerOf(id: PackId): Promise<PackEntry[]> {
     const { storage, key } = this.#repository;
-    const file = await storage.stat(nameOf('data', id), { signal: this.#signal });
+    const file = await storage.stat(nameOf('data', id), { signal: this.#lock.signal });
     if (!file) return [];
     const { sizeBytes } = file;
-    return (await loadPackHeader(storage, key.key, { id, sizeBytes }, { signal: this.#signal })) ?? [];
+    return (await loadPackHeader(storage, key.key, { id, sizeBytes }, { signal: this.#lock.signal })) ?? [];
   }
 
   /** Copies in packs that stay. Those in packs marked for deletion are added to the ones to be saved from. */

@@ -2,6 +2,7 @@ import { WriteSession } from '../backup/write-session.ts';
 import { idOf, type PackId, type SnapshotId } from '../format/ids.ts';
 import { nameOf } from '../format/names.ts';
 import { RepositoryIndex } from '../index/repository-index.ts';
+import { keepIfHeld, type RepositoryLock } from '../lock/lock.ts';
 import { isLoss } from '../loss.ts';
 import type { Repository } from '../repository.ts';
 import { type Snapshot, type StoredSnapshot, stableIdOf, withTags } from '../snapshot/snapshot.ts';
@@ -56,9 +57,9 @@ export async function repairSnapshots(
   const { dryRun = false, forget = false } = options;
   await using lock = await repository.lock({ exclusive: !dryRun, signal: options.signal });
   await using _copyLock = await options.from?.lock({ exclusive: false, signal: lock.signal });
-  const session = dryRun ? undefined : await openSession(repository);
+  const session = dryRun ? undefined : await openSession(repository, lock);
   try {
-    const repair = new SnapshotRepair(repository, session, lock.signal);
+    const repair = new SnapshotRepair(repository, session, lock);
     const report = await repair.look(options);
     await session?.flush();
     if (session) await repair.save(report);
@@ -73,21 +74,21 @@ export async function repairSnapshots(
 }
 
 /** Its index knows nothing, so that each new tree is written, even one that the old index lists in a lost pack. */
-async function openSession(repository: Repository): Promise<WriteSession> {
-  return new WriteSession({ ...(await repository.writeContext()), index: new RepositoryIndex(0) });
+async function openSession(repository: Repository, lock: RepositoryLock): Promise<WriteSession> {
+  return new WriteSession({ ...(await repository.writeContext(lock)), index: new RepositoryIndex(0) });
 }
 
 class SnapshotRepair {
   readonly #repository: Repository;
   readonly #session: WriteSession | undefined;
-  readonly #signal: AbortSignal;
+  readonly #lock: RepositoryLock;
   #snapshots: StoredSnapshot[] = [];
   readonly #drafts = new Map<StoredSnapshot, Snapshot>();
 
-  constructor(repository: Repository, session: WriteSession | undefined, signal: AbortSignal) {
+  constructor(repository: Repository, session: WriteSession | undefined, lock: RepositoryLock) {
     this.#repository = repository;
     this.#session = session;
-    this.#signal = signal;
+    this.#lock = lock;
   }
 
   async look(options: RepairSnapshotsOptions): Promise<RepairSnapshotsReport> {
@@ -101,7 +102,7 @@ class SnapshotRepair {
       isForgotten: (options.forget ?? false) && !options.dryRun,
     };
     this.#snapshots = await repository.snapshots({
-      signal: this.#signal,
+      signal: this.#lock.signal,
       onDamaged: (id) => report.damagedFiles.push(id),
     });
     await this.#findMisplaced(report);
@@ -111,7 +112,7 @@ class SnapshotRepair {
       copy: await options.from?.blobReader(),
       packs: await this.#packSizes(),
       session: this.#session,
-      signal: this.#signal,
+      signal: this.#lock.signal,
     });
     const progress = { snapshotsTotal: this.#snapshots.length, snapshotsDone: 0 };
     options.onProgress?.(progress);
@@ -131,7 +132,7 @@ class SnapshotRepair {
   /** Stores the new forms. The trees are durable. */
   async save(report: RepairSnapshotsReport): Promise<void> {
     for (const repaired of report.repaired) {
-      this.#signal.throwIfAborted();
+      await this.#lock.assertHeld();
       const draft = this.#drafts.get(repaired.before)!;
       repaired.after = this.#snapshots.find((one) => isTwin(one, draft)) ?? (await this.#store(draft));
     }
@@ -141,13 +142,15 @@ class SnapshotRepair {
   async forget(report: RepairSnapshotsReport): Promise<void> {
     const old = [...report.repaired.map(({ before }) => before), ...report.hopeless];
     for (const id of [...old.map(({ id }) => id), ...report.damagedFiles]) {
-      this.#signal.throwIfAborted();
-      await this.#repository.unpacked.delete('snapshots', id, { signal: this.#signal });
+      await this.#lock.assertHeld();
+      await this.#repository.unpacked.delete('snapshots', id, { signal: this.#lock.signal });
     }
   }
 
   async #store(draft: Snapshot): Promise<StoredSnapshot> {
-    const id = await this.#repository.unpacked.save('snapshots', encodeSnapshot(draft));
+    const { unpacked } = this.#repository;
+    const id = await unpacked.save('snapshots', encodeSnapshot(draft));
+    await keepIfHeld(this.#lock, () => unpacked.delete('snapshots', id));
     return { ...draft, id };
   }
 
@@ -158,7 +161,7 @@ class SnapshotRepair {
   async #findMisplaced(report: RepairSnapshotsReport): Promise<void> {
     const { storage } = this.#repository;
     for (const id of report.damagedFiles) {
-      const bytes = await readWhole(storage, nameOf('snapshots', id), { signal: this.#signal });
+      const bytes = await readWhole(storage, nameOf('snapshots', id), { signal: this.#lock.signal });
       const found = this.#decode(bytes);
       if (
         !found ||
@@ -183,7 +186,7 @@ class SnapshotRepair {
   async #packSizes(): Promise<Map<PackId, number>> {
     const sizes = new Map<PackId, number>();
     const { storage } = this.#repository;
-    for await (const { id, sizeBytes } of listStored(storage, 'data', { signal: this.#signal }))
+    for await (const { id, sizeBytes } of listStored(storage, 'data', { signal: this.#lock.signal }))
       sizes.set(id, sizeBytes);
     return sizes;
   }

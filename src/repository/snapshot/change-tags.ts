@@ -1,3 +1,4 @@
+import { keepIfHeld, type RepositoryLock } from '../lock/lock.ts';
 import type { Repository } from '../repository.ts';
 import { loadSnapshot, loadSnapshots } from './load-snapshots.ts';
 import { type StoredSnapshot, stableIdOf, withTags } from './snapshot.ts';
@@ -34,9 +35,9 @@ export async function changeTags(
     if (!ids.has(before.id)) continue;
     const tags = changedTags(before.tags, change);
     if (isSameList(tags, before.tags)) continue;
-    lock.signal.throwIfAborted();
+    await lock.assertHeld();
     const twin = present.find((one) => isTwin(one, before) && isSameList(one.tags, tags));
-    const after = twin ?? (await store(repository, before, tags));
+    const after = twin ?? (await store(repository, lock, before, tags));
     await unpacked.delete('snapshots', before.id, { signal: lock.signal });
     changed.push({ before, after });
   }
@@ -50,12 +51,14 @@ function changedTags(tags: readonly string[], change: TagChange): string[] {
 }
 
 async function store(
-  repository: Repository,
+  { unpacked }: Repository,
+  lock: RepositoryLock,
   before: StoredSnapshot,
   tags: readonly string[],
 ): Promise<StoredSnapshot> {
-  const id = await repository.unpacked.save('snapshots', encodeSnapshot(withTags(before, tags)));
-  return loadSnapshot(repository.unpacked, id);
+  const id = await unpacked.save('snapshots', encodeSnapshot(withTags(before, tags)));
+  await keepIfHeld(lock, () => unpacked.delete('snapshots', id));
+  return loadSnapshot(unpacked, id);
 }
 
 /** Another form of the same snapshot: what an interrupted change has left. */

@@ -52,10 +52,10 @@ export class SimulatedProcess {
   }
 
   /** Opens the repository with a password that must fit. */
-  open(place: Place, password: string): Promise<Repository> {
+  open(place: Place, password: string, storage = this.connect(place)): Promise<Repository> {
     const { clock, random, owner } = this;
     return openRepository({
-      storage: this.connect(place),
+      storage,
       password,
       executor: inlineExecutor(seededRandom(random.below(2 ** 32))),
       clock,

@@ -42,6 +42,27 @@ export async function simulate(seed: number): Promise<SimulationResult> {
   return { seed, mood, wrong, digest: world.digest(), trace: trace.lines, tally: tally.entries() };
 }
 
+/** Makes a repository in each place of a world, with some keys. */
+export async function makeRepositories(world: World): Promise<void> {
+  const process = new SimulatedProcess(world, {});
+  for (const place of world.places) {
+    const repository = await initRepository({
+      storage: process.connect(place),
+      password: 'first',
+      kdf: cheapKdf,
+      executor: inlineExecutor(seededRandom(1)),
+      clock: process.clock,
+      random: process.random,
+      owner: process.owner,
+      chunkerPolynomial,
+    });
+    place.ledger.keys.push({ id: repository.key.id, passwords: ['first'] });
+    // So many that all clients may remove one at the same time.
+    const opened = { place, repository };
+    for (let i = 0; i < clientsMax; i++) await works['add key']!.work(process, opened);
+  }
+}
+
 class Simulation {
   readonly world: World;
 
@@ -52,7 +73,7 @@ class Simulation {
   async run(): Promise<void> {
     const { timeline, random } = this.world;
     try {
-      await timeline.run(this.#makeRepositories());
+      await timeline.run(makeRepositories(this.world));
       const clients = Array.from({ length: 1 + random.below(clientsMax) }, () => this.#client());
       await timeline.run(Promise.all(clients));
       await this.#judge('at the end');
@@ -62,27 +83,6 @@ class Simulation {
       await this.#judge('after the next run');
     } catch (error) {
       this.#blame('the simulation itself', error);
-    }
-  }
-
-  async #makeRepositories(): Promise<void> {
-    const { world } = this;
-    const process = new SimulatedProcess(world, {});
-    for (const place of world.places) {
-      const repository = await initRepository({
-        storage: process.connect(place),
-        password: 'first',
-        kdf: cheapKdf,
-        executor: inlineExecutor(seededRandom(1)),
-        clock: process.clock,
-        random: process.random,
-        owner: process.owner,
-        chunkerPolynomial,
-      });
-      place.ledger.keys.push({ id: repository.key.id, passwords: ['first'] });
-      // So many that all clients may remove one at the same time.
-      const opened = { place, repository };
-      for (let i = 0; i < clientsMax; i++) await works['add key']!.work(process, opened);
     }
   }
 

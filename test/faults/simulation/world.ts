@@ -50,8 +50,8 @@ export class World {
   /** Few, so that snapshots share blobs and what was forgotten is saved again. */
   readonly contents: readonly Uint8Array[];
   readonly packSizeBytes: number;
-  /** A pack that was marked for so long may be deleted: longer than anybody sleeps. */
-  readonly graceMs = 4 * 60 * minuteMs;
+  /** A pack that was marked for so long may be deleted: longer than anybody sleeps, or shorter. */
+  readonly graceMs: number;
   readonly sleepMs = { min: 31 * minuteMs, max: 200 * minuteMs };
   readonly sources: Map<string, number>[];
   /** What was promised and did not hold. */
@@ -63,6 +63,7 @@ export class World {
     this.random = seededRandom(seed);
     this.mood = Object.keys(moods)[this.random.below(Object.keys(moods).length)]!;
     this.rates = moods[this.mood]!;
+    this.graceMs = [45, 240][this.random.below(2)]! * minuteMs;
     this.packSizeBytes = [2_048, 8_192, 65_536][this.random.below(3)]!;
     this.contents = Array.from({ length: contentCount }, (_, i) => this.#content(i));
     this.sources = [0, 1, 2].map(() => new Map());

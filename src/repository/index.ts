@@ -4,7 +4,6 @@ export type { FileProblem, SnapshotWriter, WriteProgress } from './backup/snapsh
 export type { StoredCounts } from './backup/write-session.ts';
 export type { WriteSnapshotOptions, WrittenSnapshot } from './backup/write-snapshot.ts';
 export { streamAttributes, writeSnapshot } from './backup/write-snapshot.ts';
-export type { AffectedFile } from './check/affected.ts';
 export type { CheckOptions, CheckProgress, CheckReport, ReadDataChoice } from './check/check-repository.ts';
 export { checkRepository } from './check/check-repository.ts';
 export type { Finding } from './check/finding.ts';
@@ -13,6 +12,7 @@ export type { CompressionMode } from './crypto/blob-codec.ts';
 export { RepositoryError } from './errors.ts';
 export { type Executor, inlineExecutor, threadExecutor } from './executor/executor.ts';
 export type { BlobId, KeyId, PackId, SnapshotId } from './format/ids.ts';
+export { type ImmutableRule, loadImmutableRule, makeImmutable, saveImmutableRule } from './immutable.ts';
 export { type ListedKey, listKeys } from './keys/keys.ts';
 export { type AddKeyOptions, addKey, changePassword, removeKey } from './keys/manage-keys.ts';
 export { describeLock, type StoredLock } from './lock/lock-file.ts';

@@ -1,5 +1,5 @@
 import type { Random } from '#base';
-import type { ReadOptions, Storage, WriteOptions } from '#storage';
+import { type ReadOptions, type Storage, StorageError, type WriteOptions } from '#storage';
 import { RepositoryError } from './errors.ts';
 import { idOf } from './format/ids.ts';
 import { type FileIds, nameOf } from './format/names.ts';
@@ -99,13 +99,20 @@ export class UnpackedFiles {
     return listStored(this.storage, kind, options);
   }
 
-  /** Removes a file; succeeds when it is not there. */
+  /** Removes a file; succeeds when it is not there. What object lock keeps is hidden: it must not be taken for current. */
   async delete<Kind extends UnpackedKind>(
     kind: Kind,
     id: FileIds[Kind],
     options?: ReadOptions,
   ): Promise<void> {
-    await this.storage.delete(nameOf(kind, id), options);
+    const name = nameOf(kind, id);
+    try {
+      await this.storage.delete(name, options);
+    } catch (error) {
+      const { retention } = this.storage;
+      if (!retention || !(error instanceof StorageError && error.code === 'storage.locked')) throw error;
+      await retention.hide(name, options);
+    }
   }
 
   /** The JSON in the bytes of a stored file, authenticated. @throws RepositoryError 'repository.damaged' */

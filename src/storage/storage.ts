@@ -63,12 +63,24 @@ export interface Versions {
   delete(name: string, versionId: string, options?: ReadOptions): Promise<void>;
 }
 
+/** Governance can be lifted by who holds a special right; compliance by nobody. */
+export type LockMode = 'governance' | 'compliance';
+
+export interface ExtendOptions extends ReadOptions {
+  mode?: LockMode | undefined;
+}
+
 /** Optional power: a storage that refuses to delete a file before a date (object lock). */
 export interface Retention {
-  /** Never shortens. @throws StorageError 'storage.unsupported' when the place has no lock */
-  extend(name: string, until: Date, options?: ReadOptions): Promise<void>;
+  /**
+   * Never shortens. What is locked already keeps its mode; what is not gets the mode that is asked for.
+   * @throws StorageError 'storage.unsupported' when the place has no lock
+   */
+  extend(name: string, until: Date, options?: ExtendOptions): Promise<void>;
   /** Until when the current version is kept, or undefined when it is free. */
   retainedUntil(name: string, options?: ReadOptions): Promise<Date | undefined>;
+  /** What `delete` refuses as locked is seen no more; its bytes stay, as an older version. */
+  hide(name: string, options?: ReadOptions): Promise<void>;
 }
 
 /** Room on the storage, where it can tell. */

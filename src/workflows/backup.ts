@@ -6,7 +6,7 @@ import type {
   WriteSnapshotOptions,
   WrittenSnapshot,
 } from '#repository';
-import { writeSnapshot } from '#repository';
+import { loadImmutableRule, makeImmutable, writeSnapshot } from '#repository';
 import type { Source, SourceEvent } from '#sources';
 import { type FinalState, type Problem, stateOf } from './outcome.ts';
 
@@ -24,6 +24,8 @@ export interface BackupRequest
 }
 
 export interface BackupOutcome extends WrittenSnapshot {
+  /** Nobody can delete the snapshot before, where the repository has such a rule. */
+  immutableUntil?: Date;
   state: FinalState;
   problems: Problem[];
 }
@@ -60,7 +62,29 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
       for await (const event of source.read(signal)) await apply(writer, event, note);
     },
   );
-  return { ...written, problems, state: stateOf(problems) };
+  const immutableUntil = await locked(request, written.snapshot, note);
+  return { ...written, problems, state: stateOf(problems), ...(immutableUntil && { immutableUntil }) };
+}
+
+/** Before the snapshot is reported it is locked. A snapshot that is not is there all the same: *warning*. */
+async function locked(
+  { repository, signal }: BackupRequest,
+  snapshot: StoredSnapshot | undefined,
+  note: (problem: Problem) => void,
+): Promise<Date | undefined> {
+  if (!snapshot) return undefined;
+  try {
+    const rule = await loadImmutableRule(repository, { signal });
+    return rule && (await makeImmutable(repository, snapshot, rule, { signal })).until;
+  } catch (error) {
+    signal?.throwIfAborted();
+    note({ path: `snapshot ${snapshot.id.slice(0, 8)}`, error: asError(error), gravity: 'odd' });
+    return undefined;
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 type Writer = Parameters<Parameters<typeof writeSnapshot>[2]>[0];

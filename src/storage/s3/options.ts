@@ -1,9 +1,9 @@
 import { StorageError } from '../errors.ts';
+import type { LockMode } from '../storage.ts';
 
 /** How long a file is kept from being deleted, and by whom. */
 export interface LockRule {
-  /** Governance can be lifted by who holds a special right; compliance by nobody. */
-  mode: 'governance' | 'compliance';
+  mode: LockMode;
   days: number;
   /** Beginnings of names that are never locked. */
   exempt?: readonly string[];

@@ -1,15 +1,17 @@
 import {
+  DeleteObjectCommand,
   GetObjectRetentionCommand,
   HeadObjectCommand,
   type ObjectLockRetentionMode,
   PutObjectRetentionCommand,
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../errors.ts';
-import type { ReadOptions, Retention } from '../storage.ts';
+import type { ExtendOptions, LockMode, ReadOptions, Retention } from '../storage.ts';
 import type { Connection } from './connection.ts';
 import type { Keys } from './keys.ts';
-import type { LockRule } from './options.ts';
 import { s3CodeOf } from './s3-error.ts';
+
+const modes = { governance: 'GOVERNANCE', compliance: 'COMPLIANCE' } as const;
 
 interface Lock {
   mode: ObjectLockRetentionMode;
@@ -23,20 +25,20 @@ export class S3Retention implements Retention {
   readonly #newMode: ObjectLockRetentionMode;
 
   /** @param mode of locks on files that have none yet; what is locked keeps its mode */
-  constructor(connection: Connection, keys: Keys, mode: LockRule['mode'] | undefined) {
+  constructor(connection: Connection, keys: Keys, mode: LockMode | undefined) {
     this.#connection = connection;
     this.#keys = keys;
-    this.#newMode = mode === 'compliance' ? 'COMPLIANCE' : 'GOVERNANCE';
+    this.#newMode = modes[mode ?? 'governance'];
   }
 
-  async extend(name: string, until: Date, { signal }: ReadOptions = {}): Promise<void> {
+  async extend(name: string, until: Date, { signal, mode }: ExtendOptions = {}): Promise<void> {
     const key = this.#keys.keyOf(name);
     const lock = await this.#lockOf(name, key, signal);
     if (lock && lock.until >= until) return;
     const input = {
       Bucket: this.#connection.bucket,
       Key: key,
-      Retention: { Mode: lock?.mode ?? this.#newMode, RetainUntilDate: until },
+      Retention: { Mode: lock?.mode ?? (mode ? modes[mode] : this.#newMode), RetainUntilDate: until },
     };
     try {
       await this.#connection.ask(
@@ -53,6 +55,15 @@ export class S3Retention implements Retention {
 
   async retainedUntil(name: string, { signal }: ReadOptions = {}): Promise<Date | undefined> {
     return (await this.#lockOf(name, this.#keys.keyOf(name), signal))?.until;
+  }
+
+  async hide(name: string, { signal }: ReadOptions = {}): Promise<void> {
+    const input = { Bucket: this.#connection.bucket, Key: this.#keys.keyOf(name) };
+    await this.#connection.ask(
+      { action: `hide ${name}`, right: 's3:DeleteObject' },
+      (client, options) => client.send(new DeleteObjectCommand(input), options),
+      signal,
+    );
   }
 
   async #lockOf(name: string, key: string, signal: AbortSignal | undefined): Promise<Lock | undefined> {

@@ -58,6 +58,7 @@ export const faultKindsOf: Record<Operation, readonly FaultKind[]> = {
   'delete-version': withEffect,
   'extend-retention': withEffect,
   'retained-until': anywhere,
+  hide: withEffect,
 };
 
 const middle = { delayMs: 1000, fraction: 0.5 };

@@ -21,7 +21,8 @@ export type Operation =
   | 'read-version'
   | 'delete-version'
   | 'extend-retention'
-  | 'retained-until';
+  | 'retained-until'
+  | 'hide';
 
 /** One call of a storage, as a wrapper sees it. */
 export interface Call {
@@ -122,13 +123,15 @@ function versionsAround(inner: Versions, treatment: Treatment): Versions {
 
 function retentionAround(inner: Retention, treatment: Treatment): Retention {
   return {
-    extend: (name, until, { signal } = {}) =>
+    extend: (name, until, { signal, mode } = {}) =>
       treatment.call({ operation: 'extend-retention', name, signal }, (signal) =>
-        inner.extend(name, until, { signal }),
+        inner.extend(name, until, { signal, mode }),
       ),
     retainedUntil: (name, { signal } = {}) =>
       treatment.call({ operation: 'retained-until', name, signal }, (signal) =>
         inner.retainedUntil(name, { signal }),
       ),
+    hide: (name, { signal } = {}) =>
+      treatment.call({ operation: 'hide', name, signal }, (signal) => inner.hide(name, { signal })),
   };
 }

@@ -177,9 +177,14 @@ test('optional powers are kept and retried', async () => {
       },
       delete: () => sometimes(undefined),
     },
-    retention: { extend: () => sometimes(undefined), retainedUntil: () => sometimes(until) },
+    retention: {
+      extend: () => sometimes(undefined),
+      retainedUntil: () => sometimes(until),
+      hide: () => sometimes(undefined),
+    },
   });
   const storage = retry(withPowers, { clock });
+  await storage.retention!.hide('file');
   assert.deepEqual(await storage.space?.(), { freeBytes: 1, totalBytes: 2 });
   assert.equal(await storage.removeUnfinished?.(until), 7);
   assert.deepEqual(await itemsOf(storage.versions!.list('')), [version]);
@@ -187,7 +192,7 @@ test('optional powers are kept and retried', async () => {
   await storage.versions?.delete('file', 'v1');
   await storage.retention?.extend('file', until);
   assert.equal(await storage.retention?.retainedUntil('file'), until);
-  assert.equal(failures, 14);
+  assert.equal(failures, 16);
   assert.equal(retry(memory).versions, undefined);
   assert.equal(retry(memory).space, undefined);
 });

@@ -1,0 +1,117 @@
+import { type LockMode, type ReadOptions, StorageError } from '#storage';
+import { forEachAtOnce } from './for-each-at-once.ts';
+import type { BlobId } from './format/ids.ts';
+import { malformed, parseJson, recordOf } from './format/json.ts';
+import { configName, nameOf } from './format/names.ts';
+import type { BlobType } from './index/blob-table.ts';
+import { findUsedBlobs } from './prune/used-blobs.ts';
+import type { Repository } from './repository.ts';
+import type { StoredSnapshot } from './snapshot/snapshot.ts';
+import { readWhole } from './unpacked-raw.ts';
+
+/** How long a snapshot cannot be deleted by anybody who holds the storage's key, from its backup on. */
+export interface ImmutableRule {
+  mode: LockMode;
+  days: number;
+}
+
+/**
+ * Ours, beside restic's files, which restic passes over. Sealed JSON `{"version":1,"mode":…,"days":…}`; 0 days are
+ * no rule, since a locked file cannot be deleted.
+ */
+const ruleName = 'holdfast/immutable';
+const whatItIs = 'the rule of immutability';
+
+/** The repository's own rule; undefined when it has none. @throws RepositoryError 'repository.damaged' */
+export async function loadImmutableRule(
+  repository: Repository,
+  options?: ReadOptions,
+): Promise<ImmutableRule | undefined> {
+  let sealed: Uint8Array;
+  try {
+    sealed = await readWhole(repository.storage, ruleName, options);
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'storage.not-found') return undefined;
+    throw error;
+  }
+  const { version, mode, days } = recordOf(parseJson(repository.unpacked.open(sealed), whatItIs), whatItIs);
+  if (version !== 1 || (mode !== 'governance' && mode !== 'compliance') || !isDays(days))
+    throw malformed(whatItIs, 'mode or days are missing');
+  return days === 0 ? undefined : { mode, days };
+}
+
+/** Sets the rule for snapshots to come; undefined ends it. What is locked stays so until its date. */
+export async function saveImmutableRule(
+  repository: Repository,
+  rule: ImmutableRule | undefined,
+): Promise<void> {
+  const { mode, days } = rule ?? { mode: 'governance', days: 0 };
+  const json = JSON.stringify({ version: 1, mode, days });
+  await repository.storage.write(ruleName, repository.unpacked.seal('index', json).bytes);
+}
+
+interface MadeImmutable {
+  until: Date;
+  fileCount: number;
+}
+
+const dayMs = 86_400_000;
+const requestsMax = 16;
+
+/**
+ * Locks everything that a snapshot needs to be restored, for the days of the rule from now on: its packs, all index
+ * and key files, config, rule, and the snapshot itself, last. Locks are only made and extended, so it may be
+ * repeated. The date is the end of a day (UTC), so that further backups of one day find it set.
+ * @throws StorageError 'storage.unsupported' when the place has no object lock
+ */
+export async function makeImmutable(
+  repository: Repository,
+  snapshot: StoredSnapshot,
+  { mode, days }: ImmutableRule,
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<MadeImmutable> {
+  const { retention, location, capabilities } = repository.storage;
+  if (!retention) {
+    throw new StorageError('storage.unsupported', `${location} has no object lock`, {
+      hint: 'Use a bucket with object lock, or end the rule with `holdfast lock --off`.',
+    });
+  }
+  await using lock = await repository.lock({ exclusive: false, signal });
+  const until = new Date(Math.ceil(repository.clock.nowMs() / dayMs + days) * dayMs);
+  const names = await namesFor(repository, snapshot, lock.signal);
+  const extend = async (name: string): Promise<void> => {
+    lock.signal.throwIfAborted();
+    await retention.extend(name, until, { mode, signal: lock.signal });
+  };
+  await forEachAtOnce(names, Math.min(requestsMax, capabilities.concurrency), extend);
+  await extend(nameOf('snapshots', snapshot.id));
+  return { until, fileCount: names.size + 1 };
+}
+
+/** All but the snapshot's own file. */
+async function namesFor(
+  repository: Repository,
+  snapshot: StoredSnapshot,
+  signal: AbortSignal,
+): Promise<Set<string>> {
+  const { storage, unpacked } = repository;
+  const names = new Set([configName, ruleName]);
+  for await (const { name } of storage.list('keys/', { signal })) names.add(name);
+  // Before the index files are listed: a prune meanwhile is kept out by our lock, a backup only adds.
+  const reader = await repository.blobReader();
+  const index = await repository.index();
+  const used = await findUsedBlobs({ index, reader, snapshots: [snapshot], signal });
+  for await (const { id } of unpacked.list('index', { signal })) names.add(nameOf('index', id));
+  index.table.forEach((_type, _id, place, slot) => {
+    if (used.hasSlot(slot)) names.add(nameOf('data', index.packs.idOf(place.pack)));
+  });
+  for (const blob of used.onlyMarked) {
+    const [type, id] = blob.split(' ') as [BlobType, BlobId];
+    for (const place of index.places(type, id)) names.add(nameOf('data', index.packs.idOf(place.pack)));
+  }
+  return names;
+}
+
+function isDays(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

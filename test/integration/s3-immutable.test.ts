@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { systemClock } from '#base';
+import {
+  checkRepository,
+  forgetSnapshots,
+  initRepository,
+  loadImmutableRule,
+  pruneRepository,
+  type Repository,
+  saveImmutableRule,
+} from '#repository';
+import { filesSource } from '#sources';
+import { openStorage, type Storage } from '#storage';
+import { backup } from '#workflows';
+import { Restic } from '../servers/restic.ts';
+import { startVersitygw } from '../servers/versitygw.ts';
+
+const password = 'immutable';
+const kdf = { N: 1024, r: 8, p: 1 };
+const server = await startVersitygw();
+after(() => server.stop());
+const { credentials } = server;
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-immutable-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const rule = { mode: 'compliance', days: 3 } as const;
+const dayMs = 86_400_000;
+
+async function newRepository(keeps?: 'locks'): Promise<Repository> {
+  const bucket = await server.makeBucket(keeps ? { keeps } : {});
+  const storage = await openStorage(`s3:${server.endpoint}/${bucket}/repo`, { s3: { credentials } });
+  after(() => storage.close());
+  const repository = await initRepository({ storage, password, kdf });
+  assert.equal(await loadImmutableRule(repository), undefined);
+  await saveImmutableRule(repository, rule);
+  assert.deepEqual(await loadImmutableRule(repository), rule);
+  return repository;
+}
+
+async function backUp(repository: Repository, text: string) {
+  const file = join(folder, 'file');
+  writeFileSync(file, text);
+  return backup({ repository, source: filesSource({ paths: [file] }) });
+}
+
+async function datesOf(storage: Storage): Promise<Map<string, Date | undefined>> {
+  const dates = new Map<string, Date | undefined>();
+  for await (const { name } of storage.list(''))
+    dates.set(name, await storage.retention!.retainedUntil(name));
+  return dates;
+}
+
+test('all that a snapshot needs is locked before it is reported; locks are not', async () => {
+  const repository = await newRepository('locks');
+  await using _lock = await repository.lock({ exclusive: false });
+  const { state, immutableUntil, problems } = await backUp(repository, 'one');
+  assert.deepEqual([state, problems], ['succeeded', []]);
+  assert(immutableUntil!.getTime() >= systemClock.nowMs() + (rule.days - 0.01) * dayMs);
+  assert.equal(immutableUntil!.getTime() % dayMs, 0);
+  const dates = await datesOf(repository.storage);
+  const folders = new Set<string>();
+  for (const [name, date] of dates) {
+    folders.add(name.slice(0, name.indexOf('/')));
+    assert.deepEqual(date, name.startsWith('locks/') ? undefined : immutableUntil, name);
+  }
+  assert.deepEqual([...folders].sort(), ['confi', 'data', 'holdfast', 'index', 'keys', 'locks', 'snapshots']);
+});
+
+test('forget and prune work on what is locked, and prune comes back for it', async () => {
+  const repository = await newRepository('locks');
+  const first = await backUp(repository, 'one');
+  await saveImmutableRule(repository, undefined);
+  assert.equal(await loadImmutableRule(repository), undefined);
+  const second = await backUp(repository, 'two');
+  assert.equal(second.immutableUntil, undefined);
+  await forgetSnapshots(repository, [first.snapshot!.id]);
+  assert.deepEqual(
+    (await repository.snapshots()).map(({ id }) => id),
+    [second.snapshot!.id],
+  );
+  const report = await pruneRepository(repository, { graceMs: 0, maxUnused: { percent: 0 } });
+  assert(report.packs.locked.count > 0);
+  const check = await checkRepository(repository, { readData: 'all' });
+  assert.deepEqual(
+    check.findings.filter(({ gravity }) => gravity === 'error'),
+    [],
+  );
+  const again = await pruneRepository(repository, { graceMs: 0, maxUnused: { percent: 0 } });
+  assert.equal(again.packs.locked.count, report.packs.locked.count, 'still locked, and not forgotten');
+  const restic = new Restic({
+    repository: repository.storage.location,
+    password,
+    env: { AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey },
+  });
+  restic.run('check', '--read-data');
+  await backUp(repository, 'one');
+  assert.deepEqual(
+    (await checkRepository(repository, { readData: 'all' })).findings.filter(
+      ({ gravity }) => gravity === 'error',
+    ),
+    [],
+  );
+});
+
+test('a bucket without object lock makes it a warning', async () => {
+  const repository = await newRepository();
+  const { state, problems, snapshot, immutableUntil } = await backUp(repository, 'one');
+  assert.equal(state, 'warning');
+  assert(snapshot && !immutableUntil);
+  assert.equal((problems[0]!.error as { code?: string }).code, 'storage.unsupported');
+});

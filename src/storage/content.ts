@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict';
 import { abortable } from './abort.ts';
 import { StorageError } from './errors.ts';
-import type { Content } from './storage.ts';
+import type { ByteRange, Content, ReadOptions, Storage } from './storage.ts';
 
 /** Content that is opened to be read. */
 export type StreamContent = Extract<Content, { open(): unknown }>;
@@ -38,6 +39,21 @@ export async function* piecesOf(content: Content, signal?: AbortSignal): AsyncGe
     yield piece;
   }
   if (sizeBytes !== undefined && seenBytes < sizeBytes) throw wrongSize(seenBytes, sizeBytes);
+}
+
+/** Reads a range to the start of `target`, without a copy where the storage can. */
+export async function readInto(
+  storage: Storage,
+  name: string,
+  { range, target, signal }: { range: ByteRange; target: Uint8Array } & Pick<ReadOptions, 'signal'>,
+): Promise<void> {
+  assert(target.length >= range.length, 'memory for less than is read');
+  let done = 0;
+  for await (const piece of storage.read(name, range, { signal, into: target })) {
+    const isThere = piece.buffer === target.buffer && piece.byteOffset === target.byteOffset + done;
+    if (!isThere) target.set(piece, done);
+    done += piece.length;
+  }
 }
 
 /** Content together with the error that its stream ended with, so that the source's fault is not taken for the storage's. */

@@ -1,5 +1,6 @@
 // Where bytes rest, by name: local folders, memory, and wrappers around any storage. Knows no blob and no snapshot.
 export { type ProbeOptions, type ProbeResult, probeStorage } from './checks/probe.ts';
+export { readInto } from './content.ts';
 export { StorageError, type StorageErrorCode } from './errors.ts';
 export { MemoryStorage } from './memory/memory-storage.ts';
 export { type OpenOptions, openStorage } from './registry.ts';

@@ -35,6 +35,12 @@ export interface WriteOptions {
 
 export interface ReadOptions {
   signal?: AbortSignal | undefined;
+  /**
+   * For `read`: memory as long as the range, or longer. A storage that can reads straight into it, from its start,
+   * and yields views of it; others yield pieces of their own. Nothing is written there once the read has ended.
+   * See `readInto`.
+   */
+  into?: Uint8Array | undefined;
 }
 
 /** What a kind of storage can do, as data. */

@@ -1,5 +1,5 @@
 import { messageOf } from '#base';
-import { type ByteRange, StorageError } from '#storage';
+import { readInto, StorageError } from '#storage';
 import { sealOverheadBytes } from '../crypto/blob-codec.ts';
 import { RepositoryError } from '../errors.ts';
 import { packPlaces } from '../executor/arena.ts';
@@ -117,16 +117,9 @@ class PackChecker {
   }
 
   async #readInto(at: number, pack: KnownPack, signal: AbortSignal | undefined): Promise<void> {
-    const range: ByteRange = { offset: 0, length: pack.sizeBytes };
-    let done = 0;
-    for await (const piece of this.#repository.storage.read(
-      nameOf('data', pack.id),
-      range,
-      signal ? { signal } : {},
-    )) {
-      this.#pool.bytes.set(piece, at + done);
-      done += piece.length;
-    }
+    const range = { offset: 0, length: pack.sizeBytes };
+    const target = this.#pool.bytes.subarray(at, at + pack.sizeBytes);
+    await readInto(this.#repository.storage, nameOf('data', pack.id), { range, target, signal });
   }
 
   async #verify(pack: KnownPack, blobs: PackBlob[], at: number): Promise<Finding[]> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readInto } from '#storage';
 import { storeBlob } from '../backup/store-blob.ts';
 import { WriteSession } from '../backup/write-session.ts';
 import { slotOffset } from '../executor/arena.ts';
@@ -145,11 +146,8 @@ class Repacker {
     const { signal } = this.#options.lock;
     const name = nameOf('data', this.#plan.index.packs.idOf(range.pack));
     try {
-      let done = 0;
-      for await (const piece of this.#repository.storage.read(name, range, { signal })) {
-        this.#session.pool.bytes.set(piece, at + done);
-        done += piece.length;
-      }
+      const target = this.#session.pool.bytes.subarray(at, at + range.length);
+      await readInto(this.#repository.storage, name, { range, target, signal });
       return true;
     } catch (error) {
       if (isLoss(error)) return false;

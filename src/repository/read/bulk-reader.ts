@@ -1,3 +1,4 @@
+import { readInto } from '#storage';
 import { slotBytes, slotOffset } from '../executor/arena.ts';
 import { LanePool } from '../executor/lane-pool.ts';
 import { forEachAtOnce } from '../for-each-at-once.ts';
@@ -93,12 +94,8 @@ export class BulkReader {
 
   async #fetch(range: PackRange<PlacedBlob>, at: number, signal: AbortSignal | undefined): Promise<void> {
     const name = nameOf('data', this.#index.packs.idOf(range.pack));
-    let done = 0;
-    const pieces = this.#repository.storage.read(name, range, signal ? { signal } : {});
-    for await (const piece of pieces) {
-      this.#pool.bytes.set(piece, at + done);
-      done += piece.length;
-    }
+    const target = this.#pool.bytes.subarray(at, at + range.length);
+    await readInto(this.#repository.storage, name, { range, target, signal });
   }
 
   /** @param packAt where the pack would begin in the arena */

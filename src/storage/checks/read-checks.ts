@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readInto } from '../content.ts';
 import type { CheckSite, StorageCheck } from './check.ts';
 import { expectContent, expectError, expectReason, itemsOf, randomBytes } from './expect.ts';
 
@@ -9,6 +10,7 @@ export const readChecks: readonly StorageCheck[] = [
   { name: 'keeps an empty file', run: keepsEmptyFile },
   { name: 'keeps a file of 20 MiB', isHeavy: true, run: keepsLargeFile },
   { name: 'reads ranges at every edge', run: readsRanges },
+  { name: 'reads into given memory and no further', run: readsIntoMemory },
   { name: 'refuses a range that ends behind the file', run: refusesRangeBehindEnd },
   { name: 'says that a file is not there', run: saysNotThere },
   { name: 'lets a reader stop early', run: letsReaderStop },
@@ -61,6 +63,18 @@ async function readsRanges({ storage, folder, random }: CheckSite): Promise<void
   ] as const;
   for (const [offset, length] of ranges)
     await expectContent(storage, name, bytes.subarray(offset, offset + length), { offset, length });
+}
+
+async function readsIntoMemory({ storage, folder, random }: CheckSite): Promise<void> {
+  const name = `${folder}into`;
+  const bytes = randomBytes(random, 3 * MiB);
+  await storage.write(name, bytes);
+  const range = { offset: 1000, length: 2 * MiB + 1 };
+  const memory = new Uint8Array(new SharedArrayBuffer(range.length + 2)).fill(7);
+  await readInto(storage, name, { range, target: memory.subarray(1) });
+  const expected = new Uint8Array(memory.length).fill(7);
+  expected.set(bytes.subarray(range.offset, range.offset + range.length), 1);
+  assert(Buffer.compare(memory, expected) === 0, 'the memory holds other bytes than were written');
 }
 
 async function refusesRangeBehindEnd({ storage, folder, random }: CheckSite): Promise<void> {

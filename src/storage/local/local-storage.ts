@@ -21,7 +21,7 @@ const withGroup: Modes = { folder: 0o770, file: 0o440 };
 /** A folder on disk, laid out and written as restic does it. Files appear whole, are durable, and read-only. */
 export class LocalStorage implements Storage {
   readonly location: string;
-  readonly capabilities = { conditionalCreate: true, atomicWrite: true, concurrency: 4 };
+  readonly capabilities = { conditionalCreate: true, atomicWrite: true, concurrency: 2 };
   readonly #root: string;
   #modes: Modes | undefined;
   /** Folders whose deletes may not be on disk yet, with their first part. */
@@ -39,7 +39,7 @@ export class LocalStorage implements Storage {
     options.signal?.throwIfAborted();
     try {
       await using file = await open(path, 'r');
-      yield* piecesIn(file, name, range, options.signal);
+      yield* piecesIn(file, name, range, options);
     } catch (error) {
       throw isNoFile(error) ? notFound(name, this.#root, error) : this.#asStorageError(error, `read ${name}`);
     }
@@ -162,15 +162,17 @@ async function* piecesIn(
   file: FileHandle,
   name: string,
   range: ByteRange | undefined,
-  signal: AbortSignal | undefined,
+  { signal, into }: ReadOptions,
 ): AsyncGenerator<Uint8Array> {
   if (range) assertRange(range);
   const wanted = range?.length ? range : rangeWithin(name, await sizeOfFile(file), range);
   const end = wanted.offset + wanted.length;
   for (let position = wanted.offset; position < end; position += pieceBytesMax) {
     signal?.throwIfAborted();
+    const length = Math.min(pieceBytesMax, end - position);
+    const done = position - wanted.offset;
     // Not from Node's pool: the receiver may hand the memory to another thread.
-    const piece = Buffer.allocUnsafeSlow(Math.min(pieceBytesMax, end - position));
+    const piece = into?.subarray(done, done + length) ?? Buffer.allocUnsafeSlow(length);
     if (!(await fillFrom(file, piece, position))) throw tooShort(name, wanted);
     yield piece;
   }

@@ -37,6 +37,7 @@ export function faulty(inner: Storage, options: FaultyOptions): Storage {
 const listedBeforeCutMax = 10;
 
 class Misbehaving implements Treatment {
+  readonly leavesCalls = true;
   readonly #inner: Storage;
   readonly #plan: FaultPlan;
   readonly #clock: Clock;

@@ -45,6 +45,8 @@ export type Ask<T> = (signal: AbortSignal | undefined) => Promise<T>;
 
 /** What a wrapper makes of the four shapes that calls have. Each gets what would happen without the wrapper. */
 export interface Treatment {
+  /** It may go on without an answer. A call that is left behind must not write into the caller's memory. */
+  readonly leavesCalls?: boolean;
   read(call: Call, range: ByteRange | undefined, file: ReadableFile): AsyncIterable<Uint8Array>;
   write(call: Call, content: Content, options: WriteOptions, run: WriteContent): Promise<void>;
   list<T extends FileInfo>(call: Call, open: OpenListing<T>): AsyncIterable<T>;
@@ -61,9 +63,15 @@ export function around(inner: Storage, treatment: Treatment, capabilities?: Part
     get capabilities() {
       return { ...inner.capabilities, ...capabilities };
     },
-    read: (name, range, { signal } = {}) =>
+    read: (name, range, { signal, into } = {}) =>
       treatment.read({ operation: 'read', name, signal }, range, {
-        open: (part, signal) => inner.read(name, part, { signal }),
+        open: (part, signal) => {
+          const start = (part?.offset ?? 0) - (range?.offset ?? 0);
+          return inner.read(name, part, {
+            signal,
+            into: treatment.leavesCalls ? undefined : into?.subarray(start),
+          });
+        },
         sizeBytes: async (signal) => (await inner.stat(name, { signal }))?.sizeBytes,
       }),
     write: (name, content, options = {}) =>

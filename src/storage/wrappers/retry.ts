@@ -53,6 +53,7 @@ export function retry(inner: Storage, options: RetryOptions = {}): Storage {
 }
 
 class Retrying implements Treatment {
+  readonly leavesCalls: boolean;
   readonly #inner: Storage;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -63,6 +64,7 @@ class Retrying implements Treatment {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
     this.#options = { ...defaults, ...options };
+    this.leavesCalls = options.silenceMsMax !== undefined;
   }
 
   async *read(call: Call, range: ByteRange | undefined, file: ReadableFile): AsyncGenerator<Uint8Array> {

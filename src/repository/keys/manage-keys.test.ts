@@ -55,7 +55,7 @@ test('removes no key when the one in use is gone from the storage', async () => 
   const repository = await initSmall(storage);
   const id = await addKey(repository, { password: 'second', kdf });
   storage.files.delete(`keys/${repository.key.id}`);
-  await assert.rejects(removeKey(repository, id), { code: 'storage.not-found' });
+  await assert.rejects(removeKey(repository, id), { code: 'repository.key' });
   assert.equal(await keyCount(storage), 1);
 });
 

@@ -1,7 +1,9 @@
+import type { Storage } from '#storage';
 import { RepositoryError } from '../errors.ts';
 import type { KeyId } from '../format/ids.ts';
 import { nameOf } from '../format/names.ts';
 import { isSameKey } from '../format/sealed.ts';
+import { isLoss } from '../loss.ts';
 import type { Repository } from '../repository.ts';
 import { loadStored } from '../unpacked-raw.ts';
 import type { KdfParameters } from './kdf.ts';
@@ -45,7 +47,7 @@ export async function removeKey(
     });
   }
   // What must be left behind is the one that opened this repository.
-  await loadStored(storage, 'keys', inUse, { signal: lock.signal });
+  await assertThere(storage, inUse, lock.signal);
   await lock.assertHeld();
   await storage.delete(nameOf('keys', key.id), { signal: lock.signal });
   return key;
@@ -75,6 +77,18 @@ async function keyOf(repository: Repository, password: string): Promise<OpenedKe
   } catch (error) {
     if (error instanceof RepositoryError && error.code === 'repository.wrong-password') return undefined;
     throw error;
+  }
+}
+
+async function assertThere(storage: Storage, id: KeyId, signal: AbortSignal): Promise<void> {
+  try {
+    await loadStored(storage, 'keys', id, { signal });
+  } catch (cause) {
+    if (!isLoss(cause)) throw cause;
+    throw new RepositoryError('repository.key', `the key in use, ${id.slice(0, 8)}, is gone or damaged`, {
+      hint: 'Nothing was removed. Open the repository again with a password that works, then try again.',
+      cause,
+    });
   }
 }
 

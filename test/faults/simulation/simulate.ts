@@ -203,6 +203,7 @@ function chooseWork(number: number): string {
 /** Whether an error says that the world was bad, not that the program is. */
 function isExcused(error: unknown, mood: string): boolean {
   if (error instanceof BrokenPromise || !(error instanceof HoldfastError)) return false;
-  if (mood === 'calm') return error.code === 'repository.locked';
+  // 'repository.key': another client removed the key that this one had opened the repository with.
+  if (mood === 'calm') return error.code === 'repository.locked' || error.code === 'repository.key';
   return error.code !== 'repository.internal';
 }

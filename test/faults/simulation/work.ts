@@ -10,6 +10,7 @@ import {
   type Repository,
   removeKey,
   removeStaleLocks,
+  repairIndex,
   writeSnapshot,
 } from '#repository';
 import { differences, writeFiles } from './files.ts';
@@ -130,6 +131,10 @@ async function copy(process: SimulatedProcess, opened: Opened): Promise<void> {
   }
 }
 
+async function repair({ random }: SimulatedProcess, { repository }: Opened): Promise<void> {
+  await repairIndex(repository, { readAllPacks: random.below(2) === 0 });
+}
+
 async function addPassword({ world, name }: SimulatedProcess, { place, repository }: Opened): Promise<void> {
   const password = `password of ${name} at ${world.timeline.nowMs}`;
   const id = await addKey(repository, { password, kdf: cheapKdf });
@@ -165,6 +170,7 @@ export const works: Record<string, { work: Work; weight: number }> = {
   copy: { work: copy, weight: 3 },
   unlock: { work: unlock, weight: 3 },
   tag: { work: tag, weight: 2 },
+  'repair index': { work: repair, weight: 1 },
   'add key': { work: addPassword, weight: 1 },
   'remove key': { work: removePassword, weight: 1 },
   'change key': { work: changeKey, weight: 1 },

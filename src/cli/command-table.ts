@@ -34,6 +34,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   copy: { summary: 'copy snapshots from another repository', load: () => import('./commands/copy.ts') },
   tag: { summary: 'change the tags of snapshots', load: () => import('./commands/tag.ts') },
   key: { summary: 'manage the passwords of a repository', load: () => import('./commands/key.ts') },
+  lock: {
+    summary: 'make snapshots immutable by object lock',
+    load: () => import('./commands/lock.ts'),
+  },
   unlock: { summary: 'remove locks that nobody holds', load: () => import('./commands/unlock.ts') },
   repair: {
     summary: 'save what can be saved of a damaged repository',

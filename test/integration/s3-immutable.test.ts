@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { PutObjectLockConfigurationCommand } from '@aws-sdk/client-s3';
 import { systemClock } from '#base';
 import {
   checkRepository,
@@ -16,6 +17,7 @@ import {
 import { filesSource } from '#sources';
 import { openStorage, type Storage } from '#storage';
 import { backup } from '#workflows';
+import { holdfast, jsonLines } from '../command/holdfast.ts';
 import { Restic } from '../servers/restic.ts';
 import { startVersitygw } from '../servers/versitygw.ts';
 
@@ -27,6 +29,10 @@ const { credentials } = server;
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-immutable-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
+const env = {
+  AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+};
 const rule = { mode: 'compliance', days: 3 } as const;
 const dayMs = 86_400_000;
 
@@ -94,7 +100,7 @@ test('forget and prune work on what is locked, and prune comes back for it', asy
   const restic = new Restic({
     repository: repository.storage.location,
     password,
-    env: { AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey },
+    env,
   });
   restic.run('check', '--read-data');
   await backUp(repository, 'one');
@@ -112,4 +118,56 @@ test('a bucket without object lock makes it a warning', async () => {
   assert.equal(state, 'warning');
   assert(snapshot && !immutableUntil);
   assert.equal((problems[0]!.error as { code?: string }).code, 'storage.unsupported');
+});
+
+test('a bucket that locks everything by default: locks are hidden instead of deleted', async () => {
+  const bucket = await server.makeBucket({ keeps: 'locks' });
+  const DefaultRetention = { Mode: 'COMPLIANCE', Days: 1 } as const;
+  const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention } } as const;
+  await server.client.send(
+    new PutObjectLockConfigurationCommand({ Bucket: bucket, ObjectLockConfiguration }),
+  );
+  const storage = await openStorage(`s3:${server.endpoint}/${bucket}/repo`, { s3: { credentials } });
+  after(() => storage.close());
+  const repository = await initRepository({ storage, password, kdf });
+  const first = await backUp(repository, 'one');
+  const second = await backUp(repository, 'two');
+  assert.deepEqual([first.state, second.state], ['succeeded', 'succeeded']);
+  for await (const { name } of storage.list('locks/')) assert.fail(`${name} is still seen`);
+  await forgetSnapshots(repository, [first.snapshot!.id]);
+  const report = await pruneRepository(repository, { graceMs: 0, maxUnused: { percent: 0 } });
+  assert(report.packs.locked.count > 0 && report.packs.deleted.count === 0);
+  const { findings } = await checkRepository(repository, { readData: 'all' });
+  assert.deepEqual(
+    findings.filter(({ gravity }) => gravity === 'error'),
+    [],
+  );
+});
+
+test('by command: made with a rule, backed up, and the rule ended', async () => {
+  const bucket = await server.makeBucket({ keeps: 'locks' });
+  const at = ['-r', `s3:${server.endpoint}/${bucket}/command`];
+  const run = (...args: string[]) => {
+    const { status, stdout, stderr } = holdfast([...args, ...at, '--json'], { env });
+    assert.equal(status, 0, stderr);
+    return jsonLines(stdout).at(-1)!;
+  };
+  assert.deepEqual(run('init', '--lock-mode', 'compliance', '--lock-days', '2').lock, {
+    mode: 'compliance',
+    days: 2,
+  });
+  assert.deepEqual([run('lock').mode, run('lock').days], ['compliance', 2]);
+  writeFileSync(join(folder, 'file'), 'by command');
+  assert.match(String(run('backup', join(folder, 'file')).immutable_until), /^20\d\d-.*T00:00:00.000Z$/);
+  assert.equal(run('lock', '--off').days, 0);
+  assert.equal(run('backup', join(folder, 'file')).immutable_until, undefined);
+});
+
+test('by command: a place without object lock takes no rule', async () => {
+  const bucket = await server.makeBucket();
+  for (const place of [`s3:${server.endpoint}/${bucket}/r`, join(folder, 'local')]) {
+    const { status, stderr } = holdfast(['init', '-r', place, '--lock-days', '2'], { env });
+    assert.equal(status, 1);
+    assert.match(stderr, /no object lock|missing object ?lock/i);
+  }
 });

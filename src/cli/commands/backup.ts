@@ -188,6 +188,7 @@ function tell({ output, options }: Session<Options>, outcome: BackupOutcome, sec
       total_duration: seconds,
       problems: outcome.problems.length,
       snapshot_id: snapshot?.id,
+      immutable_until: outcome.immutableUntil?.toISOString(),
     });
     return;
   }
@@ -204,6 +205,8 @@ function tell({ output, options }: Session<Options>, outcome: BackupOutcome, sec
   );
   const added = `${formatSize(summary.dataAdded)} new, ${formatSize(summary.dataAddedPacked)} stored`;
   output.note(`read     ${formatSize(summary.totalBytesProcessed)} in ${formatSeconds(seconds)}; ${added}`);
+  const { immutableUntil } = outcome;
+  if (immutableUntil) output.note(`locked   until ${immutableUntil.toISOString().slice(0, 10)}`);
   output.note(verdict(outcome, options));
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { initRepository, openRepository, type Repository, surviveLockProbes, systemOwner } from '#repository';
 import { openStorage, type Storage } from '#storage';
+import { hostKeyAsker } from './ask-host-key.ts';
 import { CliError } from './errors.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
@@ -62,6 +63,7 @@ function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]
         ...(limitUpload ? { uploadBytesPerSecond: limitUpload } : {}),
         ...(limitDownload ? { downloadBytesPerSecond: limitDownload } : {}),
       },
+      sftp: hostKeyAsker(),
     });
     opened.push(storage);
     return storage;

@@ -10,6 +10,7 @@ const kinds = {
   'storage.no-space': { exitCode: 1, httpStatus: 507, retry: 'later' },
   'storage.locked': { exitCode: 1, httpStatus: 409, retry: 'never' },
   'storage.unreachable': { exitCode: 1, httpStatus: 502, retry: 'soon' },
+  'storage.untrusted': { exitCode: 1, httpStatus: 502, retry: 'never' },
   'storage.interrupted': { exitCode: 1, httpStatus: 502, retry: 'soon' },
   'storage.location': { exitCode: 2, httpStatus: 400, retry: 'never' },
   'storage.name': { exitCode: 1, httpStatus: 400, retry: 'never' },

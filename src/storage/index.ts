@@ -5,6 +5,7 @@ export { StorageError, type StorageErrorCode } from './errors.ts';
 export { MemoryStorage } from './memory/memory-storage.ts';
 export { type OpenOptions, openStorage } from './registry.ts';
 export type { LockRule, S3Options } from './s3/options.ts';
+export type { HostKeyQuestion, SftpOptions } from './sftp/options.ts';
 export type {
   ByteRange,
   Capabilities,

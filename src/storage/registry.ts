@@ -1,6 +1,7 @@
 import { StorageError } from './errors.ts';
 import { type Location, type LocationKind, parseLocation } from './location.ts';
 import type { S3Options } from './s3/options.ts';
+import type { SftpOptions } from './sftp/options.ts';
 import type { Storage } from './storage.ts';
 import { asOf } from './wrappers/as-of.ts';
 import { type Limits, limit } from './wrappers/limit.ts';
@@ -20,6 +21,11 @@ const kinds: { [Kind in LocationKind]?: Open<Kind> } = {
     const { S3Storage } = await import('./s3/s3-storage.ts');
     return new S3Storage(place, text, { ...s3OptionsFrom(process.env), ...s3 });
   },
+  sftp: async (place, text, { sftp }) => {
+    const { sftpOptionsFrom } = await import('./sftp/options.ts');
+    const { SftpStorage } = await import('./sftp/sftp-storage.ts');
+    return new SftpStorage(place, text, { ...sftpOptionsFrom(process.env), ...sftp });
+  },
 };
 
 export interface OpenOptions {
@@ -29,6 +35,8 @@ export interface OpenOptions {
   asOf?: Date;
   /** Before the environment's. */
   s3?: S3Options;
+  /** Before the environment's. */
+  sftp?: SftpOptions;
 }
 
 /**

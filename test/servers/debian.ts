@@ -10,6 +10,7 @@ const packages = {
   setfattr: 'attr',
   bsdtar: 'libarchive-tools',
   unzip: 'unzip',
+  sshd: 'openssh-server',
 } as const;
 
 type DebianProgram = keyof typeof packages;
@@ -50,7 +51,8 @@ function aptGet(args: string[], names: string[]): void {
 }
 
 function pathOf(program: string): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
+  // Servers stand in sbin, which is on root's path only.
+  const folders = `${process.env.PATH ?? ''}:/usr/sbin`.split(delimiter).filter(Boolean);
   return folders.map((folder) => join(folder, program)).find(isExecutable);
 }
 

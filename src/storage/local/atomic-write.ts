@@ -4,8 +4,8 @@ import { systemCodeOf } from '#base';
 import { piecesOf } from '../content.ts';
 import { StorageError } from '../errors.ts';
 import type { Content, WriteOptions } from '../storage.ts';
+import { temporaryPath } from '../temporary.ts';
 import { makeFolder, syncFolder } from './folders.ts';
-import { temporaryPath } from './temporary.ts';
 
 /** Permissions of what is made, as restic sets them. */
 export interface Modes {

@@ -6,10 +6,10 @@ import { StorageError } from '../errors.ts';
 import { assertName, assertPrefix } from '../names.ts';
 import { assertRange, rangeWithin, tooShort } from '../range.ts';
 import type { ByteRange, Content, FileInfo, ReadOptions, Space, Storage, WriteOptions } from '../storage.ts';
+import { isTemporary } from '../temporary.ts';
 import { type Modes, writeAtomically } from './atomic-write.ts';
 import { syncFolder } from './folders.ts';
 import { isNoFile, storageErrorOf } from './system-error.ts';
-import { isTemporary } from './temporary.ts';
 import { walk } from './walk.ts';
 
 /** A longer read comes in pieces of this size. */

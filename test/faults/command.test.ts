@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -209,21 +209,38 @@ test('a clock in the past is refused, and --time says that it is meant', async (
 test('two backups at once both succeed; a check waits for neither and is refused', async () => {
   const repository = join(folder, 'both');
   await makeRepository(repository);
-  const slow = startHoldfast(['backup', tree, '-r', repository, '--limit-upload', '20M']);
+  // It runs, and holds its lock, for as long as its standard input is open.
+  const slow = startHoldfast(['backup', '--stdin', '-r', repository]);
   slow.stdout.resume();
   slow.stderr.resume();
   const ended = once(slow, 'exit');
+  slow.stdin.write('the first half, ');
   while (!existsSync(join(repository, 'locks')) || readdirSync(join(repository, 'locks')).length === 0)
     await delay(20);
   assert.equal(holdfast(['backup', join(tree, 'a'), '-r', repository]).status, 0);
   const refused = holdfast(['check', '-r', repository]);
-  assert.equal(refused.status, 11);
+  assert.equal(refused.status, 11, refused.stdout);
   assert.match(refused.stderr, /the repository is locked .*\n {2}hint: /);
-  const locked = spawnSync('restic', ['-r', repository, '--no-cache', 'check'], {
-    env: { ...process.env, RESTIC_PASSWORD: password },
-  });
-  assert.notEqual(locked.status, 0, 'restic respects our lock');
+  const restic = new Restic({ repository, password, folder });
+  assert.notEqual(restic.try('check').status, 0, 'restic respects our lock');
+  slow.stdin.end('and the second');
   const [status] = await ended;
   assert.equal(status, 0);
-  new Restic({ repository, password, folder }).run('check', '--read-data');
+  restic.run('check', '--read-data');
+  assert.equal(restic.run('dump', '--path', '/stdin', 'latest', '/stdin'), 'the first half, and the second');
+});
+
+test('a lock of restic is respected as one of ours', async () => {
+  const repository = join(folder, 'both');
+  const env = { ...process.env, RESTIC_PASSWORD: password };
+  const theirs = spawn('restic', ['-r', repository, '--no-cache', 'backup', '--stdin'], { env });
+  theirs.stdout.resume();
+  theirs.stderr.resume();
+  const ended = once(theirs, 'exit');
+  while (readdirSync(join(repository, 'locks')).length === 0) await delay(20);
+  assert.equal(holdfast(['check', '-r', repository]).status, 11);
+  assert.equal(holdfast(['backup', join(tree, 'a/file-1'), '-r', repository]).status, 0);
+  theirs.stdin.end('content');
+  await ended;
+  assert.equal(holdfast(['check', '-r', repository]).status, 0);
 });

@@ -370,3 +370,19 @@ test('holds its lock until all is done', async () => {
   assert.deepEqual([report.packs.repacked.count, report.packs.deleted.count], [1, 2]);
   assert.deepEqual(changedUnlocked, []);
 });
+
+test('removes what killed writers left, where it may', async () => {
+  await forgetFirstOfTwo();
+  const asked: number[] = [];
+  const removing = Object.assign(storage, {
+    removeUnfinished: async (before: Date) => {
+      asked.push(before.getTime());
+      if (asked.length > 1) throw new StorageError('storage.access-denied', 'no');
+      return 1;
+    },
+  });
+  assert.equal(repository.storage, removing);
+  for (let i = 0; i < 2; i++) await pruneRepository(repository, { graceMs: 0 });
+  assert.equal(asked.length, 2);
+  for (const beforeMs of asked) assert.ok(beforeMs <= repository.clock.nowMs() - 24 * hourMs);
+});

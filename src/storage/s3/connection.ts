@@ -137,6 +137,8 @@ function openClient(endpoint: Endpoint, agents: Agents, options: S3Options): S3C
     // We send our own checksums (integrity.ts); the SDK's default breaks servers that do not know it.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
+    // A server that does not know `Expect: 100-continue` would be waited for six seconds at each large put.
+    expectContinueHeader: false,
     maxAttempts: 1,
     requestHandler: {
       httpAgent: agents.http,

@@ -18,6 +18,11 @@ const guesses = {
     isPathStyle: true,
   },
   'https://s3.fr-par.scw.cloud': { url: 'https://s3.fr-par.scw.cloud', region: 'fr-par', isPathStyle: true },
+  'https://bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com': {
+    url: 'https://bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com',
+    region: 'us-east-1',
+    isPathStyle: true,
+  },
   'https://amazonaws.com.example.org': {
     url: 'https://amazonaws.com.example.org',
     region: 'us-east-1',

@@ -42,8 +42,9 @@ export interface Told {
   host?: string | undefined;
 }
 
+/** AWS's public addresses. Others below its domain, such as a private link's, are taken as they are. */
 function isAwsHost(host: string): boolean {
-  return /(?:^|\.)amazonaws\.com(?:\.cn)?$/.test(host);
+  return /^s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?$/.test(host);
 }
 
 /** From `s3.eu-central-1.amazonaws.com`, `s3-eu-west-1.…`, `s3.eu-central-2.wasabisys.com`, `s3.fr-par.scw.cloud`. */

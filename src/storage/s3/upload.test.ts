@@ -123,6 +123,7 @@ test('sends a long stream in parts, and joins them', async () => {
     .map(({ url, body }) => `${/partNumber=\d/.exec(url)}: ${body.length / MiB}`);
   assert.deepEqual(sizes.sort(), ['partNumber=1: 8', 'partNumber=2: 8', 'partNumber=3: 1']);
   for (const sent of server.asked.slice(1, 4)) assert.equal(checksumOf(sent), md5);
+  for (const { headers } of server.asked) assert.equal(headers.expect, undefined);
   const list = Buffer.from(server.asked[4]!.body).toString();
   assert.deepEqual(list.match(/<PartNumber>\d/g), ['<PartNumber>1', '<PartNumber>2', '<PartNumber>3']);
 });

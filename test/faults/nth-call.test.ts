@@ -116,14 +116,14 @@ const restore: Work = async (scene, repository) => {
 
 /** How many calls can meet the fault at least. */
 const backupFaults: [FaultKind, number][] = [
-  ['fail', 15],
+  ['fail', 10],
   ['fail-after', 6],
-  ['refuse', 15],
-  ['cut', 12],
+  ['refuse', 10],
+  ['cut', 10],
   ['short', 2],
-  ['delay', 15],
+  ['delay', 10],
   ['stale', 3],
-  ['crash', 15],
+  ['crash', 10],
   ['crash-after', 6],
 ];
 for (const [kind, callsMin] of backupFaults) {

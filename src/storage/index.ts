@@ -2,11 +2,13 @@
 export { type ProbeOptions, type ProbeResult, probeStorage } from './checks/probe.ts';
 export { readInto } from './content.ts';
 export { StorageError, type StorageErrorCode } from './errors.ts';
+export { parseLocation } from './location.ts';
 export { MemoryStorage } from './memory/memory-storage.ts';
 export { type OpenOptions, openStorage } from './registry.ts';
 export type { LockRule, S3Options } from './s3/options.ts';
 export type { HostKeyQuestion, SftpOptions } from './sftp/options.ts';
 export type {
+  BucketObject,
   ByteRange,
   Capabilities,
   Content,
@@ -14,6 +16,11 @@ export type {
   FileInfo,
   FileVersion,
   LockMode,
+  ObjectFacts,
+  ObjectMetadata,
+  ObjectPage,
+  Objects,
+  ReadObjectOptions,
   ReadOptions,
   Retention,
   Space,

@@ -89,6 +89,67 @@ export interface Retention {
   hide(name: string, options?: ReadOptions): Promise<void>;
 }
 
+/** What a bucket keeps beside the bytes of an object, each text as the server gives it. */
+export interface ObjectMetadata {
+  contentType?: string;
+  contentEncoding?: string;
+  contentLanguage?: string;
+  contentDisposition?: string;
+  cacheControl?: string;
+  /** An HTTP date. */
+  expires?: string;
+  /** Where a bucket that serves a site sends the browser instead. */
+  redirect?: string;
+  storageClass?: string;
+  /** The user's own, by names in lower case. */
+  user?: Record<string, string>;
+  tags?: Record<string, string>;
+}
+
+/** One object as its bucket lists it. `name` is its key without the location's prefix, of any form, empty too. */
+export interface BucketObject extends FileInfo {
+  storageClass?: string;
+}
+
+/** What a bucket says of an object when it is asked for it. */
+export interface ObjectFacts extends BucketObject {
+  versionId?: string;
+  /** All but the tags. */
+  metadata: ObjectMetadata;
+  /** How many tags it has; undefined where the server does not say. */
+  tagCount?: number;
+  /** Fields of the user's metadata that HTTP cannot carry. */
+  unreadableCount?: number;
+}
+
+export interface ReadObjectOptions extends ReadOptions {
+  range?: ByteRange | undefined;
+  /** Only the content with this mark. @throws StorageError 'storage.failed' when it is another by now */
+  ifEtag?: string | undefined;
+  /** Called before the first byte, and again when the read had to begin anew: the last call counts. */
+  onFacts?: ((facts: ObjectFacts) => void) | undefined;
+}
+
+/** Optional power: a bucket as it is, whose keys need not be names of files (`a//b`, `/a`, `..`, `a/`). */
+export interface Objects {
+  /**
+   * The objects that follow a key, in ascending order of the UTF-8 bytes of their keys, as many as one answer holds.
+   * @param after undefined: from the beginning
+   */
+  page(after: string | undefined, options?: ReadOptions): Promise<ObjectPage>;
+  /** @throws StorageError 'storage.not-found' */
+  read(key: string, options?: ReadObjectOptions): AsyncIterable<Uint8Array>;
+  stat(key: string, options?: ReadOptions): Promise<ObjectFacts | undefined>;
+  tags(key: string, options?: ReadOptions): Promise<Record<string, string>>;
+  /** Replaces what was there. */
+  write(key: string, content: Content, metadata: ObjectMetadata, options?: ReadOptions): Promise<void>;
+}
+
+export interface ObjectPage {
+  objects: readonly BucketObject[];
+  isLast: boolean;
+}
+
 /** Room on the storage, where it can tell. */
 export interface Space {
   freeBytes: number;
@@ -109,6 +170,7 @@ export interface Storage {
   readonly capabilities: Capabilities;
   readonly versions?: Versions;
   readonly retention?: Retention;
+  readonly objects?: Objects;
 
   /**
    * Reads a file or a part of it.

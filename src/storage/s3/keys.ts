@@ -1,3 +1,4 @@
+import { StorageError } from '../errors.ts';
 import { assertName, assertPrefix } from '../names.ts';
 
 /** Names of the storage and keys of the bucket. */
@@ -12,6 +13,15 @@ export class Keys {
   keyOf(name: string): string {
     assertName(name);
     return this.#root + name;
+  }
+
+  /** Of an object of any form. */
+  rawKeyOf(name: string): string {
+    const key = this.#root + name;
+    if (key !== '' && key.isWellFormed()) return key;
+    throw new StorageError('storage.name', `${JSON.stringify(key)} cannot be the key of an object`, {
+      hint: 'A key is 1 to 1,024 bytes of UTF-8.',
+    });
   }
 
   keyPrefixOf(prefix: string): string {

@@ -13,6 +13,7 @@ export interface ListedObject {
   sizeBytes: number;
   modifiedAt: Date | undefined;
   etag: string | undefined;
+  storageClass: string | undefined;
 }
 
 export interface ListedVersion extends ListedObject {
@@ -33,6 +34,7 @@ interface Entry {
   Size?: number | undefined;
   LastModified?: Date | undefined;
   ETag?: string | undefined;
+  StorageClass?: string | undefined;
 }
 
 /** Reads the lists of one bucket, page after page. */
@@ -62,6 +64,14 @@ export class Listing {
     }
   }
 
+  /** What one answer holds of the objects after a key, in the order of keys. */
+  async objectsAfter(prefix: string, last: string | undefined, signal: AbortSignal | undefined) {
+    const page = await this.#objectPage(prefix, { last, token: undefined }, signal);
+    const isStuck = page.objects.length === 0 || page.objects.some(({ key }) => key === last);
+    if (page.isTruncated && isStuck) throw endless(prefix);
+    return page;
+  }
+
   async #objectPage(
     prefix: string,
     from: { last: string | undefined; token: string | undefined },
@@ -71,11 +81,13 @@ export class Listing {
     const input = { Bucket: bucket, Prefix: prefix, EncodingType: 'url' as const };
     const deed = { action: `list ${prefix}`, right: 's3:ListBucket' };
     if (!this.#isFirstForm) {
-      const token = from.token ? { ContinuationToken: from.token } : {};
+      const start = from.token
+        ? { ContinuationToken: from.token }
+        : { ...(from.last !== undefined && { StartAfter: from.last }) };
       try {
         const page = await this.#connection.ask(
           deed,
-          (client, options) => client.send(new ListObjectsV2Command({ ...input, ...token }), options),
+          (client, options) => client.send(new ListObjectsV2Command({ ...input, ...start }), options),
           signal,
         );
         return { ...objectsOf(page), token: page.NextContinuationToken || undefined };
@@ -166,8 +178,9 @@ function objectsOf(page: {
 }
 
 function objectOf(entry: Entry, decode: (text: string) => string): ListedObject {
-  const { Key = '', Size = 0, LastModified, ETag } = entry;
-  return { key: decode(Key), sizeBytes: Size, modifiedAt: LastModified, etag: ETag };
+  const { Key = '', Size = 0, LastModified, ETag, StorageClass } = entry;
+  const facts = { sizeBytes: Size, modifiedAt: LastModified, etag: ETag, storageClass: StorageClass };
+  return { key: decode(Key), ...facts };
 }
 
 /** Keys may hold what XML cannot, so they come percent-encoded, by servers that know how. */

@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
-import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { abortable } from '../abort.ts';
 import { StorageError } from '../errors.ts';
 import { assertRange, rangeWithin, tooShort } from '../range.ts';
 import type { ByteRange, ReadOptions } from '../storage.ts';
 import type { Connection } from './connection.ts';
-import type { Deed } from './s3-error.ts';
+import { type Deed, s3CodeOf } from './s3-error.ts';
 
 /** One content of one file. */
 export interface ObjectToRead {
@@ -13,6 +13,10 @@ export interface ObjectToRead {
   key: string;
   /** undefined: the current one */
   versionId?: string;
+  /** Only the content with this mark. */
+  ifEtag?: string | undefined;
+  /** Told what the server says of it, before the first byte. */
+  onAnswer?: ((answer: GetObjectCommandOutput) => void) | undefined;
   /** Its size, asked for only where the range is empty. @throws StorageError 'storage.not-found' */
   sizeBytes(): Promise<number>;
 }
@@ -52,27 +56,39 @@ async function openObject(
   range: ByteRange | undefined,
   signal: AbortSignal | undefined,
 ): Promise<{ body: Readable; lengthBytes: number }> {
-  const { name, key, versionId } = object;
+  const { name, key, versionId, ifEtag } = object;
   const input = {
     Bucket: connection.bucket,
     Key: key,
     ...(versionId ? { VersionId: versionId } : {}),
+    ...(ifEtag ? { IfMatch: ifEtag } : {}),
     ...(range ? { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` } : {}),
   };
   const answer = await connection
     .ask(deedOf(object), (client, options) => client.send(new GetObjectCommand(input), options), signal)
     .catch((error: unknown) => {
       const isBehindEnd = range && error instanceof StorageError && error.context.status === 416;
-      throw isBehindEnd ? tooShort(name, range) : error;
+      if (isBehindEnd) throw tooShort(name, range);
+      throw ifEtag && s3CodeOf(error) === 'PreconditionFailed' ? replaced(name, error) : error;
     });
   const body = answer.Body as Readable;
   // A connection that breaks before we listen must not end the process.
   body.on('error', () => {});
   const sentBytes = answer.ContentLength;
   const fault = faultOf(name, range, sentBytes, answer.ContentRange);
-  if (!fault) return { body, lengthBytes: sentBytes! };
+  if (!fault) {
+    object.onAnswer?.(answer);
+    return { body, lengthBytes: sentBytes! };
+  }
   body.destroy();
   throw fault;
+}
+
+function replaced(name: string, cause: unknown): StorageError {
+  return new StorageError('storage.failed', `${name} was replaced while it was read`, {
+    hint: 'Somebody else writes to this bucket. Start again when that is done.',
+    cause,
+  });
 }
 
 function deedOf({ name, versionId }: ObjectToRead): Deed {

@@ -19,10 +19,11 @@ import type {
 import { Connection, type S3Place } from './connection.ts';
 import { Keys } from './keys.ts';
 import { Listing } from './listing.ts';
+import { S3Objects } from './objects.ts';
 import type { S3Options } from './options.ts';
 import { readObject } from './read-object.ts';
 import { S3Retention } from './retention.ts';
-import { Uploader } from './upload.ts';
+import { Uploader, type UploadSite } from './upload.ts';
 import { S3Versions } from './versions.ts';
 
 const concurrency = 16;
@@ -38,6 +39,7 @@ export class S3Storage implements Storage {
   readonly location: string;
   readonly versions: S3Versions;
   readonly retention: S3Retention;
+  readonly objects: S3Objects;
   readonly #connection: Connection;
   readonly #keys: Keys;
   readonly #listing: Listing;
@@ -50,9 +52,13 @@ export class S3Storage implements Storage {
     this.#connection = new Connection(place, options);
     this.#keys = new Keys(place.prefix);
     this.#listing = new Listing(this.#connection);
-    const stat = (name: string, signal: AbortSignal | undefined) => this.stat(name, { signal });
+    const stat: UploadSite['stat'] = (file, signal) => this.#statKey(file, signal);
     this.#uploader = new Uploader({ connection: this.#connection, options, clock, random, stat });
     this.versions = new S3Versions(this.#connection, this.#keys, this.#listing);
+    this.objects = new S3Objects(this.#connection, this.#keys, {
+      listing: this.#listing,
+      uploader: this.#uploader,
+    });
     this.retention = new S3Retention(this.#connection, this.#keys, options.lock?.mode);
   }
 
@@ -77,7 +83,7 @@ export class S3Storage implements Storage {
     options.signal?.throwIfAborted();
     const watch = watched(content);
     try {
-      await this.#uploader.upload(name, key, watch.content, options);
+      await this.#uploader.upload({ name, key }, watch.content, options);
     } catch (error) {
       options.signal?.throwIfAborted();
       throw error === watch.failure
@@ -87,7 +93,14 @@ export class S3Storage implements Storage {
   }
 
   async stat(name: string, { signal }: ReadOptions = {}): Promise<FileInfo | undefined> {
-    const input = { Bucket: this.#connection.bucket, Key: this.#keys.keyOf(name) };
+    return this.#statKey({ name, key: this.#keys.keyOf(name) }, signal);
+  }
+
+  async #statKey(
+    { name, key }: { name: string; key: string },
+    signal: AbortSignal | undefined,
+  ): Promise<FileInfo | undefined> {
+    const input = { Bucket: this.#connection.bucket, Key: key };
     try {
       const { ContentLength, LastModified, ETag } = await this.#connection.ask(
         { action: `look at ${name}`, right: 's3:GetObject' },

@@ -9,9 +9,10 @@ import {
 } from '@aws-sdk/client-s3';
 import { type Clock, isRetryable, type Random } from '#base';
 import { StorageError } from '../errors.ts';
-import type { Content, FileInfo, WriteOptions } from '../storage.ts';
+import type { Content, FileInfo, ObjectMetadata, WriteOptions } from '../storage.ts';
 import type { Connection } from './connection.ts';
 import { type ChecksumKind, checksumFields, md5Of } from './integrity.ts';
+import { metadataFields } from './metadata.ts';
 import type { S3Options } from './options.ts';
 import { type Cut, cut } from './parts.ts';
 import { s3CodeOf } from './s3-error.ts';
@@ -29,13 +30,15 @@ export interface UploadSite {
   options: S3Options;
   clock: Clock;
   random: Random;
-  stat(name: string, signal: AbortSignal | undefined): Promise<FileInfo | undefined>;
+  stat(file: { name: string; key: string }, signal: AbortSignal | undefined): Promise<FileInfo | undefined>;
 }
 
 interface File {
   name: string;
   key: string;
   signal: AbortSignal | undefined;
+  /** What is kept beside the bytes. */
+  metadata: ObjectMetadata;
 }
 
 /** Puts files into a bucket: in one request, or in parts of which each is repeated when it fails. */
@@ -59,8 +62,12 @@ export class Uploader {
     return this.#checksum;
   }
 
-  async upload(name: string, key: string, content: Content, options: WriteOptions): Promise<void> {
-    const file = { name, key, signal: options.signal };
+  async upload(
+    { name, key, metadata = {} }: { name: string; key: string; metadata?: ObjectMetadata },
+    content: Content,
+    options: WriteOptions,
+  ): Promise<void> {
+    const file = { name, key, metadata, signal: options.signal };
     const parts = await cut(content, file.signal);
     try {
       const second = await parts.rest.next();
@@ -82,7 +89,7 @@ export class Uploader {
       more ? this.#putInParts(file, { first, rest: more }, ifAbsent) : this.#put(file, first, ifAbsent);
     if (!ifAbsent) return put(false);
     // Without a promise of the server's the best that can be done is to look before.
-    if (!this.#hasConditions && (await this.#site.stat(file.name, file.signal))) throw exists(file.name);
+    if (!this.#hasConditions && (await this.#site.stat(file, file.signal))) throw exists(file.name);
     if (this.#hasConditions === undefined && !more) return this.#putProbing(file, first);
     return put(this.hasConditions);
   }
@@ -226,7 +233,7 @@ export class Uploader {
         );
       } catch (error) {
         const isGone = isLost(error) || isCode(error, 'storage.exists');
-        if (mayBeDone && isGone && (await stat(file.name, file.signal))?.etag === etagOf(parts)) return;
+        if (mayBeDone && isGone && (await stat(file, file.signal))?.etag === etagOf(parts)) return;
         mayBeDone = true;
         throw error;
       }
@@ -258,7 +265,7 @@ export class Uploader {
   }
 
   /** Fields that every new object gets. */
-  #target({ name, key }: File, sizeBytes: number) {
+  #target({ name, key, metadata }: File, sizeBytes: number) {
     const { connection, options, clock } = this.#site;
     const { encryption, storageClass, lock } = options;
     const isLocked = lock && !lock.exempt?.some((start) => name.startsWith(start));
@@ -266,6 +273,7 @@ export class Uploader {
       Bucket: connection.bucket,
       Key: key,
       ...(storageClass && sizeBytes >= coldBytesMin && { StorageClass: storageClass as 'STANDARD_IA' }),
+      ...metadataFields(metadata),
       ...(encryption && { ServerSideEncryption: encryption.kind }),
       ...(encryption?.kind === 'aws:kms' && encryption.keyId && { SSEKMSKeyId: encryption.keyId }),
       ...(isLocked && {

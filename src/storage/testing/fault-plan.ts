@@ -59,6 +59,11 @@ export const faultKindsOf: Record<Operation, readonly FaultKind[]> = {
   'extend-retention': withEffect,
   'retained-until': anywhere,
   hide: withEffect,
+  'list-objects': anywhere,
+  'read-object': [...anywhere, 'cut', 'short'],
+  'stat-object': anywhere,
+  'read-tags': anywhere,
+  'write-object': [...withEffect, 'cut'],
 };
 
 const middle = { delayMs: 1000, fraction: 0.5 };

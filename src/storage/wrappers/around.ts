@@ -3,6 +3,8 @@ import type {
   Capabilities,
   Content,
   FileInfo,
+  ObjectFacts,
+  Objects,
   Retention,
   Storage,
   Versions,
@@ -22,7 +24,12 @@ export type Operation =
   | 'delete-version'
   | 'extend-retention'
   | 'retained-until'
-  | 'hide';
+  | 'hide'
+  | 'list-objects'
+  | 'read-object'
+  | 'stat-object'
+  | 'read-tags'
+  | 'write-object';
 
 /** One call of a storage, as a wrapper sees it. */
 export interface Call {
@@ -56,7 +63,7 @@ export interface Treatment {
 
 /** A storage whose every call is treated. It has the optional powers that the inner one has, treated too. */
 export function around(inner: Storage, treatment: Treatment, capabilities?: Partial<Capabilities>): Storage {
-  const { versions, retention } = inner;
+  const { versions, retention, objects } = inner;
   return {
     location: inner.location,
     // Asked each time: a storage may learn what it can do after it was opened.
@@ -87,6 +94,7 @@ export function around(inner: Storage, treatment: Treatment, capabilities?: Part
     ...roomAround(inner, treatment),
     ...(versions && { versions: versionsAround(versions, treatment) }),
     ...(retention && { retention: retentionAround(retention, treatment) }),
+    ...(objects && { objects: objectsAround(objects, treatment) }),
     close: () => inner.close(),
   };
 }
@@ -141,5 +149,46 @@ function retentionAround(inner: Retention, treatment: Treatment): Retention {
       ),
     hide: (name, { signal } = {}) =>
       treatment.call({ operation: 'hide', name, signal }, (signal) => inner.hide(name, { signal })),
+  };
+}
+
+function objectsAround(inner: Objects, treatment: Treatment): Objects {
+  return {
+    page: (after, { signal } = {}) =>
+      treatment.call({ operation: 'list-objects', name: after ?? '', signal }, (signal) =>
+        inner.page(after, { signal }),
+      ),
+    read: (key, { signal, range, ifEtag, onFacts } = {}) => {
+      let seen: ObjectFacts | undefined;
+      return treatment.read({ operation: 'read-object', name: key, signal }, range, {
+        open(part, signal) {
+          // What follows must be of the same content as what was passed on; a read that begins anew takes what is there.
+          const isResumed = part !== undefined && part.offset > (range?.offset ?? 0);
+          return inner.read(key, {
+            signal,
+            range: part,
+            ifEtag: ifEtag ?? (isResumed ? seen?.etag : undefined),
+            onFacts(facts) {
+              seen = facts;
+              if (!isResumed) onFacts?.(facts);
+            },
+          });
+        },
+        sizeBytes: async (signal) => seen?.sizeBytes ?? (await inner.stat(key, { signal }))?.sizeBytes,
+      });
+    },
+    stat: (key, { signal } = {}) =>
+      treatment.call({ operation: 'stat-object', name: key, signal }, (signal) =>
+        inner.stat(key, { signal }),
+      ),
+    tags: (key, { signal } = {}) =>
+      treatment.call({ operation: 'read-tags', name: key, signal }, (signal) => inner.tags(key, { signal })),
+    write: (key, content, metadata, options = {}) =>
+      treatment.write(
+        { operation: 'write-object', name: key, signal: options.signal },
+        content,
+        options,
+        (it, signal) => inner.write(key, it, metadata, { signal }),
+      ),
   };
 }

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { messageOf, systemClock } from '#base';
 import {
+  bucketRootOf,
+  bucketSource,
   filesSource,
   type PathListForm,
   parseExcludeFile,
@@ -10,7 +12,9 @@ import {
   type SourceProblem,
   sourceKindOf,
   streamSource,
+  type TagReading,
 } from '#sources';
+import type { Storage } from '#storage';
 import { CliError } from './errors.ts';
 import { collectText, parseSize } from './values.ts';
 
@@ -30,6 +34,7 @@ export interface SourceOptions {
   filesFromRaw?: string[];
   stdin: boolean;
   stdinFilename: string;
+  objectTags: TagReading;
 }
 
 export function addSourceOptions(command: Command): Command {
@@ -48,7 +53,12 @@ export function addSourceOptions(command: Command): Command {
     .option('--files-from-verbatim <file>', 'sources from a file, one a line', collectText)
     .option('--files-from-raw <file>', 'sources from a file, each ended by NUL', collectText)
     .option('--stdin', 'back standard input up as one file', false)
-    .option('--stdin-filename <name>', 'name of that file', 'stdin');
+    .option('--stdin-filename <name>', 'name of that file', 'stdin')
+    .addOption(
+      new Option('--object-tags <when>', 'ask for the tags of a bucket’s objects that are read')
+        .choices(['told', 'always', 'never'])
+        .default('told'),
+    );
 }
 
 export interface ChosenSource {
@@ -58,11 +68,54 @@ export interface ChosenSource {
   close(): Promise<void>;
 }
 
-/** The source that arguments and options name. @throws CliError 'cli.usage'; SourceError */
-export function chooseSource(paths: readonly string[], options: SourceOptions): ChosenSource {
+/**
+ * The source that arguments and options name.
+ * @param openStorage opens the place that is a source
+ * @throws CliError 'cli.usage'; SourceError
+ */
+export async function chooseSource(
+  paths: readonly string[],
+  options: SourceOptions,
+  openStorage: (location: string) => Promise<Storage>,
+): Promise<ChosenSource> {
   const problems: SourceProblem[] = [];
-  const source = options.stdin ? standardInput(paths, options) : files(paths, options, problems);
+  const choose = async (): Promise<Source> => {
+    if (options.stdin) return standardInput(paths, options);
+    if (!paths.some((path) => sourceKindOf(path) === 'bucket')) return files(paths, options, problems);
+    const location = onlyBucket(paths, options);
+    const root = bucketRootOf(location);
+    return bucketSource({ storage: await openStorage(location), root, tags: options.objectTags });
+  };
+  const source = await choose();
   return { source, problems, close: () => source.close() };
+}
+
+/** Rather refused than read otherwise than was said. @throws CliError 'cli.usage' */
+function onlyBucket(paths: readonly string[], options: SourceOptions): string {
+  const [location, ...more] = paths;
+  if (more.length > 0)
+    throw new CliError('cli.usage', 'a bucket is backed up alone', {
+      hint: 'Back up each bucket, and files, by a command of its own.',
+    });
+  const given = ofFilesOnly.filter((name) => {
+    const value = options[name];
+    return Array.isArray(value) ? value.length > 0 : value;
+  });
+  if (given.length > 0)
+    throw new CliError('cli.usage', `a bucket knows no ${given.map(optionOf).join(', ')}`, {
+      hint: 'Leave it out, or choose what is saved by the prefix of the location.',
+    });
+  return location!;
+}
+
+const ofFilesOnly = [
+  ...(['exclude', 'iexclude', 'excludeFile', 'iexcludeFile', 'excludeLargerThan', 'excludeCaches'] as const),
+  ...(['excludeIfPresent', 'ignoreFile', 'gitignore', 'oneFileSystem'] as const),
+  ...(['filesFrom', 'filesFromVerbatim', 'filesFromRaw'] as const),
+] satisfies readonly (keyof SourceOptions)[];
+
+function optionOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function standardInput(paths: readonly string[], options: SourceOptions): Source {
@@ -81,7 +134,6 @@ function standardInput(paths: readonly string[], options: SourceOptions): Source
 }
 
 function files(paths: readonly string[], options: SourceOptions, problems: SourceProblem[]): Source {
-  for (const path of paths) sourceKindOf(path);
   const listed = listedPaths(options, problems);
   if (paths.length + listed.length === 0) {
     throw new CliError('cli.usage', 'nothing to back up was given', {

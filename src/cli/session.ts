@@ -18,6 +18,8 @@ export interface Session<Options> {
   open(): Promise<Repository>;
   /** Opens another one. @param passwords where its password comes from */
   openAt(location: string, passwords: Passwords): Promise<Repository>;
+  /** Opens a place that is no repository; closed after the command. */
+  openPlace(location: string): Promise<Storage>;
   /** Opens the place that the options name, as it is now; closed after the command. */
   openStorage(): Promise<Storage>;
   init(options: { chunkerPolynomial?: bigint }): Promise<Repository>;
@@ -91,6 +93,7 @@ function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]
     signal,
     openAt,
     open: () => openAt(locationOf(options), own),
+    openPlace: (location) => storageAt(location),
     openStorage: () => storageAt(locationOf(options)),
     init: async (more) => {
       const location = locationOf(options);

@@ -1,4 +1,6 @@
 // What is protected: sources yield named streams and metadata, and files come back into a folder. Knows no repository.
+export { type BucketSourceOptions, bucketRootOf, bucketSource } from './bucket/bucket-source.ts';
+export type { TagReading } from './bucket/object-content.ts';
 export { SourceError, type SourceErrorCode } from './errors.ts';
 export type { ExcludeOptions } from './files/exclude-rules.ts';
 export { type FilesSource, type FilesSourceOptions, filesSource, type Totals } from './files/files-source.ts';

@@ -1,12 +1,20 @@
 import type { FileAttributes } from '#base';
 
-/**
- * Where the bytes of a file come from: a local file that the engine may read itself, or a stream opened on demand.
- * `isVital`: when the stream fails, there is to be no snapshot; otherwise only that file is lost.
- */
-export type EntryContent =
-  | { localPath: Uint8Array }
-  | { open(signal: AbortSignal): AsyncIterable<Uint8Array>; isVital?: boolean };
+/** Where the bytes of a file come from: a local file that the engine may read itself, or a stream opened on demand. */
+export type EntryContent = { localPath: Uint8Array } | StreamContent;
+
+export interface StreamContent {
+  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** When the stream fails, there is to be no snapshot; otherwise only that file is lost. */
+  isVital?: boolean;
+  /**
+   * Says whether the parent snapshot's file, of the same size, has this very content: then its attributes as they are
+   * to be now, and nothing is read. Without it, times and inode tell, as for local files; without an inode it is read.
+   */
+  recognize?(before: FileAttributes): FileAttributes | undefined;
+  /** What is known once the stream has ended: attributes in place of those announced, and what is odd about it. */
+  describe?(): { attributes: FileAttributes; oddities: readonly Error[] };
+}
 
 /** Something that was not read as it should have been; its gravity decides the job's state. */
 export interface SourceProblem {
@@ -18,7 +26,7 @@ export interface SourceProblem {
 }
 
 /**
- * What a source yields, depth first, names of one folder in ascending order of their bytes:
+ * What a source yields, depth first, names of one folder in any order and each once:
  * a folder's `entry`, what is in it, then its `leave`. Upper folders of a path come as entries too.
  */
 export type SourceEvent =

@@ -33,7 +33,7 @@ interface Options extends SourceOptions {
 const packSizes = { least: 4 * 1024 ** 2, most: 128 * 1024 ** 2 };
 
 export function define(command: Command): void {
-  addSourceOptions(command.argument('[source...]', 'files and folders'))
+  addSourceOptions(command.argument('[source...]', 'files and folders, or a bucket'))
     .option('--name <name>', 'what the snapshot is called (the tag name=…)')
     .option('--tag <tags>', 'tags, with commas (may be repeated)', collectTags)
     .option('-H, --host <name>', 'host name in the snapshot (this machine’s)')
@@ -59,6 +59,7 @@ export function define(command: Command): void {
       examples(
         'holdfast backup -r /srv/backup /home /etc --exclude "*.tmp" --name home',
         'holdfast backup -r /srv/backup --exclude-caches --one-file-system /',
+        'holdfast backup -r /srv/backup s3:https://s3.example.org/photos/2026',
         'pg_dump shop | holdfast backup -r /srv/backup --stdin --stdin-filename shop.sql --name shop',
       ),
     )
@@ -67,7 +68,7 @@ export function define(command: Command): void {
 
 async function run(session: Session<Options>, paths: string[]): Promise<number> {
   const { options, output, signal } = session;
-  const { source, problems, close } = chooseSource(paths, options);
+  const { source, problems, close } = await chooseSource(paths, options, session.openPlace);
   assertPackSize(options.packSize);
   const repository = await session.open();
   for (const problem of problems) output.problem(problem.path, problem.error, problem.gravity);

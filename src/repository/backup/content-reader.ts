@@ -3,13 +3,21 @@ import { open as openFile } from 'node:fs/promises';
 import type { Clock, FileAttributes } from '#base';
 import type { ChunkStream } from './chunk-stream.ts';
 
-/**
- * Where the bytes of a file come from: a local file that the engine reads itself, or a stream opened on demand.
- * `isVital`: when it fails, there is to be no snapshot; otherwise only that file is lost.
- */
-export type FileContent =
-  | { localPath: Uint8Array }
-  | { open(signal: AbortSignal): AsyncIterable<Uint8Array>; isVital?: boolean };
+/** Where the bytes of a file come from: a local file that the engine may read itself, or a stream opened on demand. */
+export type FileContent = { localPath: Uint8Array } | StreamContent;
+
+export interface StreamContent {
+  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** When the stream fails, there is to be no snapshot; otherwise only that file is lost. */
+  isVital?: boolean;
+  /**
+   * Says whether the parent snapshot's file, of the same size, has this very content: then its attributes as they are
+   * to be now, and nothing is read. Without it, times and inode tell, as for local files; without an inode it is read.
+   */
+  recognize?(before: FileAttributes): FileAttributes | undefined;
+  /** What is known once the stream has ended: attributes in place of those announced, and what is odd about it. */
+  describe?(): { attributes: FileAttributes; oddities: readonly Error[] };
+}
 
 /** The source failed, not the repository: the file is lost, the snapshot is not. */
 export class ContentError extends Error {

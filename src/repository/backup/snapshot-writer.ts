@@ -13,6 +13,7 @@ import {
   type ReadOptions,
   readLocalFile,
   readPieces,
+  type StreamContent,
 } from './content-reader.ts';
 import { SmallFiles } from './small-files.ts';
 import { storeBlob } from './store-blob.ts';
@@ -133,16 +134,17 @@ export class SnapshotWriter {
     const folder = this.#folder;
     this.#trees.expect(folder);
     const before = folder.before?.get(keyOf(name));
-    if (before && this.#isUnchanged(before, attributes)) {
+    const unchanged = before && this.#unchanged(before, attributes, content);
+    if (unchanged) {
       this.progress.filesUnmodified++;
       this.progress.bytesProcessed += attributes.sizeBytes;
-      this.#trees.add(folder, this.#node(name, attributes, before.content!));
+      this.#trees.add(folder, this.#node(name, unchanged, before.content!));
       return;
     }
     const place = { folder, name, attributes, isNew: before?.type !== 'file' };
     if ('open' in content) {
       await this.#addStream(place, this.#options.streamConcurrency ?? 1, (stream) =>
-        this.#readPieces(stream, content),
+        this.#readPieces(stream, place, content),
       );
     } else if (attributes.sizeBytes < chunkSizeMin) {
       await this.#addSmall(place, content.localPath);
@@ -168,18 +170,22 @@ export class SnapshotWriter {
     while (this.#streams.size > 0) await Promise.all(this.#streams);
   }
 
-  #isUnchanged(before: TreeNode, now: FileAttributes): boolean {
-    const { ignoreInode, ignoreCtime, index } = this.#options;
+  /** The attributes of a file whose content is the parent's, or undefined when it must be read. */
+  #unchanged(before: TreeNode, now: FileAttributes, content: FileContent): FileAttributes | undefined {
+    if (before.type !== 'file' || before.content === null || before.sizeBytes !== now.sizeBytes) return;
+    if (!before.content.every((id) => this.#options.index.has('data', id))) return;
+    if ('open' in content && content.recognize) return content.recognize(before);
+    return this.#looksSame(before, now) ? now : undefined;
+  }
+
+  #looksSame(before: TreeNode, now: FileAttributes): boolean {
+    const { ignoreInode, ignoreCtime } = this.#options;
     return (
-      before.type === 'file' &&
-      before.content !== null &&
-      // Streams have no inode, and nothing else that tells whether they changed.
+      // Streams without an inode have nothing that tells whether they changed.
       now.inode !== 0n &&
-      before.sizeBytes === now.sizeBytes &&
       before.mtimeNs === now.mtimeNs &&
       (ignoreCtime === true || before.ctimeNs === now.ctimeNs) &&
-      (ignoreInode === true || before.inode === now.inode) &&
-      before.content.every((id) => index.has('data', id))
+      (ignoreInode === true || before.inode === now.inode)
     );
   }
 
@@ -243,12 +249,17 @@ export class SnapshotWriter {
     if (!isSame) this.#reportChange(place);
   }
 
-  async #readPieces(stream: ChunkStream, content: Extract<FileContent, { open: unknown }>): Promise<void> {
+  async #readPieces(stream: ChunkStream, place: FilePlace, content: StreamContent): Promise<void> {
     try {
       await readPieces(stream, content.open(this.#signal), this.#readOptions());
     } catch (error) {
       throw content.isVital && error instanceof ContentError ? error.cause : error;
     }
+    const described = content.describe?.();
+    if (!described) return;
+    place.attributes = described.attributes;
+    for (const error of described.oddities)
+      this.#options.onProblem({ path: pathOf(place), error, gravity: 'odd' });
   }
 
   #readOptions(): ReadOptions {

@@ -91,7 +91,7 @@ test('a writer that is killed in the middle of a large file leaves nothing visib
   const place = `${location}/killed`;
   const storage = await open(place);
   await storage.write('data/before', Buffer.from('before'));
-  const worker = join(import.meta.dirname, '../../src/storage/testing/s3-stream-worker.ts');
+  const worker = join(import.meta.dirname, '../../src/storage/testing/stream-worker.ts');
   const child = spawn(process.execPath, [...process.execArgv, worker, place, 'data/large'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...env },

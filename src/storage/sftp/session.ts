@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { SFTPWrapper, Client as Ssh } from 'ssh2';
 import { type Clock, messageOf } from '#base';
 import { StorageError } from '../errors.ts';
@@ -85,7 +84,7 @@ export class Session {
   async close(): Promise<void> {
     if (this.isOver) return;
     const client = this.#clients.at(-1)!;
-    const closed = once(client, 'close');
+    const closed = new Promise<void>((resolve) => client.once('close', resolve));
     this.#finish(new Error('the storage was closed'));
     client.end();
     await Promise.race([closed, this.#clock.sleep(goodbyeMsMax, { background: true })]);

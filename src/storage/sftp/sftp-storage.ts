@@ -56,15 +56,19 @@ export class SftpStorage implements Storage {
     const session = await this.#connection.session(options.signal);
     const watch = watched(content);
     const temporary = temporaryPath(path);
+    const { ifAbsent, signal } = options;
+    const rename = ifAbsent ? publishNew : publish;
     try {
-      if (options.ifAbsent) await orAborted(assertFree(session, path), options.signal);
-      const modes = await this.#modesOf(session);
-      await writeNewFile(session, temporary, watch.content, { modes, signal: options.signal });
-      await (options.ifAbsent ? publishNew : publish)(session, temporary, path);
+      if (ifAbsent) await orAborted(assertFree(session, path), signal);
+      const modes = await orAborted(this.#modesOf(session), signal);
+      await writeNewFile(session, temporary, watch.content, { modes, signal });
+      await orAborted(rename(session, temporary, path), signal);
     } catch (error) {
-      const finding = hasStatus(error, status.failure) ? await findingOf(session, this.#root) : undefined;
+      // Asked before the temporary file makes room.
+      const isOfStorage = error !== watch.failure;
+      const reason = isOfStorage ? await this.#withReason(error, session, `write ${name}`) : error;
       await this.#discard(session, temporary);
-      throw error === watch.failure ? error : this.#asStorageError(error, `write ${name}`, finding);
+      throw reason;
     }
   }
 
@@ -99,7 +103,7 @@ export class SftpStorage implements Storage {
       if (hasStatus(error, status.noSuchFile)) return;
       // A folder is no file of ours, and refused without a reason.
       const isMissing = hasStatus(error, status.failure, status.permissionDenied) && !(await this.stat(name));
-      if (!isMissing) throw this.#asStorageError(error, `delete ${name}`);
+      if (!isMissing) throw await this.#withReason(error, session, `delete ${name}`);
     }
   }
 
@@ -164,8 +168,14 @@ export class SftpStorage implements Storage {
     await Promise.race([removed, this.#clock.sleep(cleaningMsMax, { background: true })]);
   }
 
-  #asStorageError(error: unknown, action: string, finding?: Awaited<ReturnType<typeof findingOf>>): unknown {
+  /** As a StorageError that says why a change failed, as far as the server's disk shows it. */
+  async #withReason(error: unknown, session: Session, action: string): Promise<unknown> {
+    const finding = hasStatus(error, status.failure) ? await findingOf(session, this.#root) : undefined;
     return storageErrorOf(error, { action, place: this.location, finding });
+  }
+
+  #asStorageError(error: unknown, action: string): unknown {
+    return storageErrorOf(error, { action, place: this.location });
   }
 }
 

@@ -13,8 +13,8 @@ interface FoundFile {
 interface Folder {
   /** Relative to the root; empty, or ends in `/`. */
   name: string;
-  /** Where the links lead that were followed to come here: a link back to one of them would make a circle. */
-  links: readonly string[];
+  /** Real paths of both ends of the links that were followed to come here: a link back to one of them would make a circle. */
+  linked: readonly string[];
 }
 
 interface Listing {
@@ -36,7 +36,7 @@ export async function* walk(
   pathOf: (name: string) => string,
   prefix: string,
 ): AsyncGenerator<FoundFile> {
-  const unread: Folder[] = [{ name: prefix.slice(0, prefix.lastIndexOf('/') + 1), links: [] }];
+  const unread: Folder[] = [{ name: prefix.slice(0, prefix.lastIndexOf('/') + 1), linked: [] }];
   const reading: Promise<Listing>[] = [];
   while (unread.length > 0 || reading.length > 0) {
     while (unread.length > 0 && reading.length < foldersAtOnce) {
@@ -67,12 +67,12 @@ async function listFolder(
     if (!stats) assertReadable(name);
     else if (stats.isFile()) listing.files.push({ name, stats });
     else if (!stats.isDirectory()) continue;
-    else if (isTold) listing.folders.push({ name: `${name}/`, links: folder.links });
+    else if (isTold) listing.folders.push({ name: `${name}/`, linked: folder.linked });
     else {
       const target = await realPath(session, pathOf(name));
-      const here = await realPath(session, pathOf(folder.name));
-      const isCircle = folder.links.includes(target) || `${here}/`.startsWith(`${target}/`);
-      if (!isCircle) listing.folders.push({ name: `${name}/`, links: [...folder.links, target] });
+      const linked = [...folder.linked, await realPath(session, pathOf(folder.name))];
+      const isCircle = linked.some((path) => `${path}/`.startsWith(`${target}/`));
+      if (!isCircle) listing.folders.push({ name: `${name}/`, linked: [...linked, target] });
     }
   }
   return listing;

@@ -24,7 +24,7 @@ export async function writeNewFile(
   content: Content,
   { modes, signal }: { modes: Modes; signal: AbortSignal | undefined },
 ): Promise<void> {
-  const handle = await openNew(session, path, modes);
+  const handle = await orAborted(openNew(session, path, modes), signal);
   const onTheWay: Promise<void>[] = [];
   const send = (request: (sftp: SFTPWrapper, done: Done<void>) => void, ...ignored: number[]) => {
     const answer = session.ask(request).catch((error: unknown) => {

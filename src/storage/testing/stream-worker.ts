@@ -1,4 +1,4 @@
-// Writes one endless stream to a bucket until it is killed, and prints a line as each part is asked for.
+// Writes one endless stream to a storage until it is killed, and prints a line as each piece is asked for.
 import { openStorage } from '../registry.ts';
 
 const [location = '', name = ''] = process.argv.slice(2);

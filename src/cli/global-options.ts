@@ -10,6 +10,9 @@ export interface GlobalOptions {
   /** False by --no-lock. */
   lock: boolean;
   retryLock?: number;
+  /** False by --no-cache. */
+  cache: boolean;
+  cacheDir?: string;
   limitUpload?: number;
   limitDownload?: number;
   /** Read the repository as it was then. */
@@ -32,6 +35,10 @@ export function addGlobalOptions(program: Command): void {
     .addOption(new Option('--key-hint <id>', 'key to try first').env('HOLDFAST_KEY_HINT'))
     .option('--no-lock', 'read without a lock, for a storage that cannot be written')
     .option('--retry-lock <duration>', 'wait so long for a lock (10m)', parseDurationMs)
+    .option('--no-cache', 'keep no copies of what index and snapshot files say')
+    .addOption(
+      new Option('--cache-dir <folder>', 'where to keep those copies, encrypted').env('HOLDFAST_CACHE_DIR'),
+    )
     .option('--limit-upload <rate>', 'most bytes per second to the storage (2M)', parseSize)
     .option('--limit-download <rate>', 'most bytes per second from the storage (2M)', parseSize)
     .option('--as-of <time>', 'read a storage that keeps versions as it was at a time', parseTime)

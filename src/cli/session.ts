@@ -1,7 +1,16 @@
 import type { Command } from 'commander';
-import { initRepository, openRepository, type Repository, surviveLockProbes, systemOwner } from '#repository';
-import { openStorage, type Storage } from '#storage';
+import { messageOf } from '#base';
+import {
+  initRepository,
+  type OpenOptions,
+  openRepository,
+  type Repository,
+  surviveLockProbes,
+  systemOwner,
+} from '#repository';
+import { openStorage, parseLocation, type Storage } from '#storage';
 import { hostKeyAsker } from './ask-host-key.ts';
+import { cacheDirectory } from './cache-directory.ts';
 import { CliError } from './errors.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
@@ -57,6 +66,7 @@ export function action<Options>(
 
 function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]): Session<Options> {
   const signal = interruption();
+  const output = new Output(options);
   const storageAt = async (location: string, asOf?: Date): Promise<Storage> => {
     const { limitUpload, limitDownload } = options;
     const storage = await openStorage(location, {
@@ -70,6 +80,14 @@ function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]
     opened.push(storage);
     return storage;
   };
+  const cacheFor = async (location: string): Promise<Pick<OpenOptions, 'cache' | 'onCacheProblem'>> => {
+    const folder = cacheFolder(options, location);
+    if (folder === undefined) return {};
+    const cache = await openStorage(`local:${folder}`);
+    opened.push(cache);
+    const hint = 'Choose another folder by --cache-dir, or do without by --no-cache.';
+    return { cache, onCacheProblem: (error) => output.warning(`no cache: ${messageOf(error)}. ${hint}`) };
+  };
   const common = {
     signal,
     // Nobody writes the past.
@@ -82,6 +100,7 @@ function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]
     const password = await readPassword(passwords, passwords.environment, { isNew: false });
     return openRepository({
       ...common,
+      ...(await cacheFor(location)),
       storage: await storageAt(location, options.asOf),
       password,
       ...(options.keyHint ? { keyHint: options.keyHint } : {}),
@@ -89,7 +108,7 @@ function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]
   };
   return {
     options,
-    output: new Output(options),
+    output,
     signal,
     openAt,
     open: () => openAt(locationOf(options), own),
@@ -101,6 +120,12 @@ function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]
       return initRepository({ ...common, ...more, storage: await storageAt(location), password });
     },
   };
+}
+
+/** What rests on this machine is close by already; the past is not kept, nor may it clear away the present. */
+function cacheFolder({ cache, cacheDir, asOf }: GlobalOptions, location: string): string | undefined {
+  if (!cache || asOf) return undefined;
+  return cacheDir ?? (parseLocation(location).kind === 'local' ? undefined : cacheDirectory(process.env));
 }
 
 function locationOf({ repo }: GlobalOptions): string {

@@ -2,6 +2,7 @@ import { type Clock, messageOf, printableOf, type Random, systemClock, systemRan
 import { openStorage, type Storage, StorageError } from '#storage';
 
 import type { WriteContext } from './backup/write-session.ts';
+import { RepositoryCache } from './cache/repository-cache.ts';
 import { RepositoryError } from './errors.ts';
 import { type Executor, threadExecutor } from './executor/executor.ts';
 import type { BlobId, IndexId, KeyId, SnapshotId } from './format/ids.ts';
@@ -37,6 +38,13 @@ export interface OpenOptions {
   owner?: LockOwner;
   /** Read without locks, for a storage that cannot be written. Whatever writes is refused then. */
   withoutLock?: boolean;
+  /**
+   * Keeps what index and snapshot files say, encrypted, for a quicker start: a folder of this machine, which may serve
+   * many repositories. It stays the caller's to close.
+   */
+  cache?: Storage;
+  /** Told once when the cache cannot be used, as when its disk is full. The work goes on without it. */
+  onCacheProblem?: (error: unknown) => void;
   /** How long to wait for somebody else's lock. */
   retryLockMs?: number;
   signal?: AbortSignal;
@@ -80,6 +88,7 @@ export class Repository {
   readonly executor: Executor;
   readonly owner: LockOwner;
   readonly #options: OpenOptions;
+  readonly #cache: RepositoryCache | undefined;
   #key: OpenedKey;
   #index: Promise<CurrentIndex> | undefined;
   /** Others may have written since the index files were listed. */
@@ -104,6 +113,15 @@ export class Repository {
       random: this.random,
       version: parts.config.version,
     });
+    this.#cache =
+      options.cache &&
+      new RepositoryCache({
+        storage: options.cache,
+        repositoryId: parts.config.id,
+        key: parts.key.key,
+        random: this.random,
+        onProblem: options.onCacheProblem,
+      });
   }
 
   /** Names the repository wherever it is moved. */
@@ -121,8 +139,8 @@ export class Repository {
   }
 
   /** All snapshots, oldest first. */
-  snapshots(options?: LoadOptions): Promise<StoredSnapshot[]> {
-    return loadSnapshots(this.unpacked, options);
+  snapshots(options?: Omit<LoadOptions, 'cache'>): Promise<StoredSnapshot[]> {
+    return loadSnapshots(this.unpacked, { ...options, cache: this.#cache });
   }
 
   /** One snapshot by id, beginning of an id, or `latest` (narrowed by the filter). */
@@ -171,7 +189,7 @@ export class Repository {
       if (this.#readers === 0 || !isLoss(error)) throw error;
       damaged.push({ id, error });
     };
-    const { index, files } = await loadIndex(this.unpacked, { onDamaged });
+    const { index, files } = await loadIndex(this.unpacked, { onDamaged, cache: this.#cache });
     if (damaged.length > 0) await addUnlistedPacks({ storage, key }, index);
     return { index, files: new Set(files), reader: new BlobReader(storage, index, key), damaged };
   }

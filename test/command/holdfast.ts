@@ -1,9 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initRepository } from '#repository';
 
 export const program = join(import.meta.dirname, '../../bin/holdfast');
 export const password = 'correct horse';
+
+const cacheFolder = mkdtempSync(join(tmpdir(), 'holdfast-test-cache-'));
+process.on('exit', () => rmSync(cacheFolder, { recursive: true, force: true }));
 
 export interface Run {
   status: number | null;
@@ -57,5 +62,11 @@ function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('HOLDFAST_') && name !== 'NODE_TEST_CONTEXT',
   );
-  return { ...Object.fromEntries(own), HOLDFAST_PASSWORD: password, TZ: 'UTC', ...more };
+  return {
+    ...Object.fromEntries(own),
+    HOLDFAST_PASSWORD: password,
+    XDG_CACHE_HOME: cacheFolder,
+    TZ: 'UTC',
+    ...more,
+  };
 }

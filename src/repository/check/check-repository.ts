@@ -5,6 +5,7 @@ import { loadIndex } from '../index/load-index.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { BlobReader } from '../read/blob-reader.ts';
 import type { Repository } from '../repository.ts';
+import { loadSnapshots } from '../snapshot/load-snapshots.ts';
 import type { StoredSnapshot } from '../snapshot/snapshot.ts';
 import { type AffectedFile, findAffected } from './affected.ts';
 import { checkKeys } from './check-keys.ts';
@@ -113,7 +114,7 @@ async function checkSnapshots(
   report: (finding: Finding) => void,
   signal: AbortSignal,
 ): Promise<StoredSnapshot[]> {
-  return repository.snapshots({
+  return loadSnapshots(repository.unpacked, {
     signal,
     onDamaged: (id, error) =>
       report({

@@ -1,8 +1,8 @@
 import type { ReadOptions } from '#storage';
-import type { BlobId, IndexId, PackId } from '../format/ids.ts';
+import type { RepositoryCache } from '../cache/repository-cache.ts';
+import type { IndexId } from '../format/ids.ts';
 import type { UnpackedFiles } from '../unpacked.ts';
-import { type BlobType, hexOfWords } from './blob-table.ts';
-import { scanIndex } from './index-file-scan.ts';
+import { CompactIndex } from './compact-index.ts';
 import { RepositoryIndex } from './repository-index.ts';
 
 /** Files that are fetched ahead while one is read. */
@@ -19,6 +19,8 @@ export interface LoadedIndex {
 export interface LoadIndexOptions extends ReadOptions {
   /** Goes on without an index file that cannot be read. Without it, the first one is an error. */
   onDamaged?: (id: IndexId, error: unknown) => void;
+  /** Spares reading the files that it knows. Without it, what is read is what the storage has. */
+  cache?: RepositoryCache | undefined;
 }
 
 /**
@@ -39,19 +41,23 @@ export async function loadIndex(
   for await (const { id, sizeBytes, load } of loadInTurn(unpacked, listed, options)) {
     seenBytes += sizeBytes;
     try {
-      const json = await load;
-      const count = countBlobs(json);
+      const file = await load;
+      const count = file.blobCount;
       if (index.table.room < count) {
         const expected = ((index.table.size + count) * total * estimateSlack) / seenBytes - index.table.size;
         index.table.addSegment(Math.max(count, Math.ceil(expected)));
       }
-      enterFile(json, index);
+      enterFile(file, index);
       files.push(id);
     } catch (error) {
       if (!options.onDamaged || options.signal?.aborted) throw error;
       options.onDamaged(id, error);
     }
   }
+  await options.cache?.keepOnly(
+    'index',
+    listed.map(({ id }) => id),
+  );
   return { index, files };
 }
 
@@ -64,18 +70,18 @@ interface ListedFile {
 async function* loadInTurn(
   unpacked: UnpackedFiles,
   files: readonly ListedFile[],
-  options: ReadOptions,
-): AsyncGenerator<ListedFile & { load: Promise<Uint8Array> }> {
+  options: LoadIndexOptions,
+): AsyncGenerator<ListedFile & { load: Promise<CompactIndex> }> {
   const left = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
-  const ahead: Promise<Uint8Array>[] = [];
+  const ahead: Promise<CompactIndex>[] = [];
   const queue = files.values();
   try {
     for (const file of files) {
       while (ahead.length < fetchedAhead) {
         const next = queue.next();
         if (next.done) break;
-        const load = unpacked.load('index', next.value.id, { signal });
+        const load = loadFile(unpacked, next.value.id, { ...options, signal });
         // A failure is reported when the turn of the file comes, not before.
         load.catch(() => {});
         ahead.push(load);
@@ -88,42 +94,27 @@ async function* loadInTurn(
   }
 }
 
-const blobMark = Buffer.from('"offset"');
-
-/** How many blobs the file lists, about. */
-function countBlobs(json: Uint8Array): number {
-  const text = Buffer.from(json.buffer, json.byteOffset, json.length);
-  let count = 0;
-  for (let at = text.indexOf(blobMark); at >= 0; at = text.indexOf(blobMark, at + blobMark.length)) count++;
-  return count;
+async function loadFile(
+  unpacked: UnpackedFiles,
+  id: IndexId,
+  { cache, signal }: LoadIndexOptions,
+): Promise<CompactIndex> {
+  const kept = await cache?.load('index', id, { signal });
+  if (kept) return new CompactIndex(kept);
+  const file = CompactIndex.ofJson(await unpacked.load('index', id, { signal }));
+  await cache?.save('index', id, file.bytes);
+  return file;
 }
 
-function enterFile(json: Uint8Array, index: RepositoryIndex): void {
-  const packId = new Uint8Array(32);
-  const words = new Int32Array(8);
-  let pack = 0;
-  let isMarked = false;
-  let blobs: { type: BlobType; id: BlobId; offset: number; length: number; uncompressedLength: number }[] =
-    [];
-  scanIndex(json, {
-    packId,
-    blobId: new Uint8Array(words.buffer),
-    beginPack: (marked) => {
-      isMarked = marked;
-      blobs = [];
-      if (!marked) pack = index.addPack(Buffer.from(packId).toString('hex') as PackId);
-    },
-    blob: (type, offset, length, uncompressedLength) => {
-      if (!isMarked) index.addBlob(type, words, pack, offset, length, uncompressedLength);
-      else blobs.push({ type, id: hexOfWords(words) as BlobId, offset, length, uncompressedLength });
-    },
-    endPack: ({ timeMs }) => {
-      if (isMarked)
-        index.addMarkedPack({
-          id: Buffer.from(packId).toString('hex') as PackId,
-          markedAtMs: timeMs ?? 0,
-          blobs,
-        });
-    },
-  });
+function enterFile(file: CompactIndex, index: RepositoryIndex): void {
+  for (const { id, isMarked, timeMs, blobs } of file.packs()) {
+    if (isMarked) {
+      index.addMarkedPack({ id, markedAtMs: timeMs ?? 0, blobs: blobs.copy() });
+      continue;
+    }
+    const pack = index.addPack(id);
+    blobs.forEach((type, words, offset, length, uncompressedLength) => {
+      index.addBlob(type, words, pack, offset, length, uncompressedLength);
+    });
+  }
 }

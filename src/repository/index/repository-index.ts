@@ -5,10 +5,12 @@ import {
   type BlobLocation,
   BlobTable,
   type BlobType,
-  hexOfWords,
   idWords,
   idWordsOfHex,
+  type TableEntry,
 } from './blob-table.ts';
+import type { CompactBlobs } from './compact-index.ts';
+import { ExtraPlaces } from './extra-places.ts';
 import { PackList } from './pack-list.ts';
 
 const packsMin = 1024;
@@ -18,18 +20,18 @@ export interface MarkedPack {
   id: PackId;
   /** Milliseconds since 1970; 0 when the index does not say. */
   markedAtMs: number;
-  blobs: readonly ({ type: BlobType; id: BlobId } & Omit<BlobLocation, 'pack'>)[];
+  blobs: CompactBlobs;
 }
 
 /** What all index files together say: which blobs exist, and where. */
 export class RepositoryIndex {
   readonly table: BlobTable;
   readonly packs = new PackList();
-  /** Further copies of blobs that lie in several packs, by type and id; normally none. */
-  readonly #copies = new Map<string, BlobLocation[]>();
+  /** Of blobs that lie in several packs; normally none, after a copy by another program very many. */
+  readonly #copies = new ExtraPlaces();
   readonly #markedPacks: MarkedPack[] = [];
-  /** Blobs of marked packs, by type and id: the last resort of a reader. */
-  readonly #markedBlobs = new Map<string, BlobLocation>();
+  /** Blobs of marked packs: the last resort of a reader. */
+  #markedTable: BlobTable | undefined;
   /** End of the last blob of each pack, by number. */
   #packEnds = new Float64Array(packsMin);
   /** How often each pack is listed as one to be used, by number: marked packs 0, others once, seldom more. */
@@ -42,10 +44,11 @@ export class RepositoryIndex {
 
   /** Every known place of a blob, best first; empty when it is unknown. */
   places(type: BlobType, id: BlobId): BlobLocation[] {
-    const place = this.table.get(type, idWordsOfHex(id));
-    const key = `${type} ${id}`;
-    const marked = this.#markedBlobs.get(key);
-    return [...(place ? [place] : []), ...(this.#copies.get(key) ?? []), ...(marked ? [marked] : [])];
+    const words = idWordsOfHex(id);
+    const place = this.table.get(type, words);
+    const copies = this.#copies.count > 0 ? this.#copies.of(this.table.slot(type, words)) : [];
+    const marked = this.#markedTable?.get(type, words);
+    return [...(place ? [place] : []), ...copies, ...(marked ? [marked] : [])];
   }
 
   /** Plain bytes of a blob, or undefined when it is unknown. */
@@ -104,13 +107,9 @@ export class RepositoryIndex {
   ): void {
     if (this.table.room === 0) this.table.addSegment(this.table.size);
     const isNew = this.table.add(type, id, pack, offset, length, uncompressedLength);
-    if (!isNew && !isAt(this.table.get(type, id), pack, offset)) {
-      const key = `${type} ${hexOfWords(id)}`;
-      const copies = this.#copies.get(key) ?? [];
-      if (!copies.some((copy) => isAt(copy, pack, offset)))
-        copies.push({ pack, offset, length, uncompressedLength });
-      this.#copies.set(key, copies);
-    }
+    // A pack may stand in two index files.
+    if (!isNew && !isAt(this.table.get(type, id), pack, offset))
+      this.#copies.add(this.table.slot(type, id), { pack, offset, length, uncompressedLength });
     this.#packEnds[pack] = Math.max(this.#packEnds[pack]!, offset + length);
   }
 
@@ -121,10 +120,13 @@ export class RepositoryIndex {
   addMarkedPack(marked: MarkedPack): void {
     this.#markedPacks.push(marked);
     const pack = this.#numberOf(marked.id);
-    for (const { type, id, offset, length, uncompressedLength } of marked.blobs) {
-      this.#markedBlobs.set(`${type} ${id}`, { pack, offset, length, uncompressedLength });
+    this.#markedTable ??= BlobTable.create(marked.blobs.count);
+    const table = this.#markedTable;
+    if (table.room < marked.blobs.count) table.addSegment(Math.max(table.size, marked.blobs.count));
+    marked.blobs.forEach((type, id, offset, length, uncompressedLength) => {
+      table.add(type, id, pack, offset, length, uncompressedLength);
       this.#packEnds[pack] = Math.max(this.#packEnds[pack]!, offset + length);
-    }
+    });
   }
 
   /** Gives the blobs of a pack of ours, which were claimed, their places. */
@@ -145,21 +147,30 @@ export class RepositoryIndex {
 
   /** Every place but the first of blobs that lie in several packs. */
   forEachExtraCopy(visit: (type: BlobType, id: Int32Array, place: BlobLocation) => void): void {
-    for (const [key, copies] of this.#copies) {
-      const [type, id] = key.split(' ') as [BlobType, string];
-      for (const copy of copies) visit(type, idWordsOfHex(id), copy);
-    }
+    this.forEachCopied(({ type, id, copies }) => {
+      for (const copy of copies) visit(type, id, copy);
+    });
   }
 
-  /** Blobs that lie in more than one pack. */
+  /** Every blob that lies in several packs. The id's words are valid during the call only. */
+  forEachCopied(visit: (blob: CopiedBlob) => void): void {
+    for (const slot of this.#copies.slots())
+      visit({ ...this.table.entryAt(slot), slot, copies: this.#copies.of(slot) });
+  }
+
+  /** How many places there are beside the first ones. */
   get copyCount(): number {
-    let count = 0;
-    for (const copies of this.#copies.values()) count += copies.length;
-    return count;
+    return this.#copies.count;
   }
 }
 
-/** Whether two entries are about one copy: a pack may stand in two index files. */
+/** A blob that lies in several packs. */
+interface CopiedBlob extends TableEntry {
+  slot: number;
+  /** All places but `location`. */
+  copies: readonly BlobLocation[];
+}
+
 function isAt(place: BlobLocation | undefined, pack: number, offset: number): boolean {
   return place?.pack === pack && place.offset === offset;
 }

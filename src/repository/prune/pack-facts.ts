@@ -2,19 +2,13 @@ import { sealOverheadBytes } from '../crypto/blob-codec.ts';
 import type { PackId } from '../format/ids.ts';
 import { type BlobLocation, type BlobType, hexOfWords } from '../index/blob-table.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
+import { SlotSet } from '../index/slot-set.ts';
 import { packTrailerBytes } from '../pack/pack-header.ts';
 import type { StoredPacks } from './stored-packs.ts';
 import type { UsedBlobs } from './used-blobs.ts';
 
 /** Which blobs a pack holds, as bits. */
 export const holds = { data: 1, tree: 2, plainData: 4, plainTree: 8 };
-
-/** A used blob that lies in several packs. */
-interface Duplicate {
-  type: BlobType;
-  id: string;
-  places: BlobLocation[];
-}
 
 /**
  * What is known of the packs that the index lists, by pack number; about 60 bytes each. Of a used blob with several
@@ -70,22 +64,25 @@ export class PackFacts {
   }
 
   #countBlobs(used: UsedBlobs): void {
-    const { table } = this.index;
-    const duplicates = new Map<number, Duplicate>();
-    this.index.forEachExtraCopy((type, id, place) => {
-      const slot = table.slot(type, id);
-      this.#note(type, place);
-      if (!used.hasSlot(slot)) return this.#countUnused(place);
-      const duplicate = duplicates.get(slot) ?? { type, id: hexOfWords(id), places: [table.get(type, id)!] };
-      duplicate.places.push(place);
-      duplicates.set(slot, duplicate);
+    const { index } = this;
+    const copied = new SlotSet(index.table.slots);
+    index.forEachCopied(({ type, slot, copies }) => {
+      copied.add(slot);
+      for (const place of copies) {
+        this.#note(type, place);
+        if (!used.hasSlot(slot)) this.#countUnused(place);
+      }
     });
-    table.forEach((type, id, place, slot) => {
+    index.table.forEach((type, id, place, slot) => {
       this.#note(type, place);
       if (!used.hasSlot(slot)) this.#countUnused(place);
-      else if (!duplicates.has(slot)) this.#countUsed(place, () => `${type} ${hexOfWords(id)}`);
+      else if (!copied.has(slot)) this.#countUsed(place, () => `${type} ${hexOfWords(id)}`);
     });
-    for (const [slot, duplicate] of duplicates) this.#chooseCopy(slot, duplicate);
+    // By now it is known how much waste each pack has beside these.
+    index.forEachCopied(({ type, id, slot, location, copies }) => {
+      if (used.hasSlot(slot))
+        this.#chooseCopy(slot, [location, ...copies], () => `${type} ${hexOfWords(id)}`);
+    });
   }
 
   #note(type: BlobType, { pack, uncompressedLength }: BlobLocation): void {
@@ -109,7 +106,7 @@ export class PackFacts {
    * Keeps the copy in the pack with the least waste: after an interrupted prune that is the new pack, so that its
    * work is not done twice.
    */
-  #chooseCopy(slot: number, { type, id, places }: Duplicate): void {
+  #chooseCopy(slot: number, places: readonly BlobLocation[], keyOf: () => string): void {
     const isBetter = (a: number, b: number): boolean => {
       if (this.isThere(a) !== this.isThere(b)) return this.isThere(a);
       if (this.unusedBytes[a] !== this.unusedBytes[b]) return this.unusedBytes[a]! < this.unusedBytes[b]!;
@@ -118,7 +115,7 @@ export class PackFacts {
     const best = places.reduce((kept, place) => (isBetter(place.pack, kept.pack) ? place : kept));
     this.#keptIn.set(slot, best.pack);
     for (const place of places) {
-      if (place === best) this.#countUsed(place, () => `${type} ${id}`);
+      if (place === best) this.#countUsed(place, keyOf);
       else {
         this.#countUnused(place);
         this.duplicateBlobs++;

@@ -178,7 +178,7 @@ class Planner {
       const pack = this.#index.packs.numberOf(Buffer.from(marked.id, 'hex'));
       if (this.#index.isLive(pack) && this.#facts.isThere(pack)) continue;
       const sizeBytes = this.#stored.sizeOf(marked.id);
-      const keys = marked.blobs.map(({ type, id }) => `${type} ${id}`).filter((key) => wanted.has(key));
+      const keys = wantedKeys(marked, wanted);
       if (sizeBytes === undefined) this.#fates.set(pack, 'dropped');
       else if (keys.length > 0) {
         assertSize(marked.id, sizeBytes, expectedBytesOf(marked));
@@ -209,7 +209,7 @@ class Planner {
       marks.set(mark.id, {
         id: mark.id,
         markedAtMs: Math.max(mark.markedAtMs, other.markedAtMs),
-        blobs: mark.blobs.length > 0 ? mark.blobs : other.blobs,
+        blobs: mark.blobs.count > 0 ? mark.blobs : other.blobs,
       });
     }
     return [...marks.values()];
@@ -253,12 +253,19 @@ class Planner {
   }
 }
 
+/** The blobs of a marked pack that are among the wanted ones, as `<type> <id>`. */
+function wantedKeys({ blobs }: MarkedPack, wanted: ReadonlyMap<string, unknown>): string[] {
+  if (wanted.size === 0) return [];
+  const keys = blobs.toArray().map(({ type, id }) => `${type} ${id}`);
+  return keys.filter((key) => wanted.has(key));
+}
+
 function expectedBytesOf({ blobs }: MarkedPack): number {
-  const entryBytes = blobs.reduce(
-    (sum, blob) => sum + blob.length + (blob.uncompressedLength === 0 ? 37 : 41),
-    0,
-  );
-  return entryBytes + sealOverheadBytes + packTrailerBytes;
+  let sizeBytes = sealOverheadBytes + packTrailerBytes;
+  blobs.forEach((_type, _id, _offset, length, uncompressedLength) => {
+    sizeBytes += length + (uncompressedLength === 0 ? 37 : 41);
+  });
+  return sizeBytes;
 }
 
 const unchangedHint =

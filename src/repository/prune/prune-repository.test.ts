@@ -144,7 +144,7 @@ test('gives packs in no index file their grace, and leaves them when their index
   const { index } = await loadIndex(repository.unpacked);
   // The late one is known and unused now: its grace has begun anew, with all its blobs.
   assert.deepEqual(
-    index.markedPacks.map(({ id, blobs }) => [id, blobs.length]),
+    index.markedPacks.map(({ id, blobs }) => [id, blobs.count]),
     [[late.id, 1]],
   );
 });

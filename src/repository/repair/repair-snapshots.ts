@@ -5,6 +5,7 @@ import { RepositoryIndex } from '../index/repository-index.ts';
 import { keepIfHeld, type RepositoryLock } from '../lock/lock.ts';
 import { isLoss } from '../loss.ts';
 import type { Repository } from '../repository.ts';
+import { loadSnapshots } from '../snapshot/load-snapshots.ts';
 import { type Snapshot, type StoredSnapshot, stableIdOf, withTags } from '../snapshot/snapshot.ts';
 import { decodeSnapshot, encodeSnapshot } from '../snapshot/snapshot-json.ts';
 import { listStored, readWhole } from '../unpacked-raw.ts';
@@ -101,7 +102,7 @@ class SnapshotRepair {
       blobsFetched: 0,
       isForgotten: (options.forget ?? false) && !options.dryRun,
     };
-    this.#snapshots = await repository.snapshots({
+    this.#snapshots = await loadSnapshots(repository.unpacked, {
       signal: this.#lock.signal,
       onDamaged: (id) => report.damagedFiles.push(id),
     });

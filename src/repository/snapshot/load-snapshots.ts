@@ -1,4 +1,5 @@
 import { type ReadOptions, StorageError } from '#storage';
+import type { RepositoryCache } from '../cache/repository-cache.ts';
 import { RepositoryError } from '../errors.ts';
 import { forEachAtOnce } from '../for-each-at-once.ts';
 import type { SnapshotId } from '../format/ids.ts';
@@ -9,6 +10,8 @@ import { decodeSnapshot } from './snapshot-json.ts';
 export interface LoadOptions extends ReadOptions {
   /** Goes on without a snapshot that cannot be read. Without it, the first one is an error. */
   onDamaged?: (id: SnapshotId, error: RepositoryError) => void;
+  /** Spares reading the files that it knows. Without it, what is read is what the storage has. */
+  cache?: RepositoryCache | undefined;
 }
 
 /** How many files are read at once where the storage allows more. */
@@ -26,6 +29,7 @@ export async function loadSnapshots(
     const snapshot = await loadIfThere(files, id, options);
     if (snapshot) snapshots.push(snapshot);
   });
+  await options.cache?.keepOnly('snapshots', ids);
   return snapshots.sort(byTime);
 }
 
@@ -33,9 +37,14 @@ export async function loadSnapshots(
 export async function loadSnapshot(
   files: UnpackedFiles,
   id: SnapshotId,
-  options?: ReadOptions,
+  { cache, signal }: Pick<LoadOptions, 'cache' | 'signal'> = {},
 ): Promise<StoredSnapshot> {
-  return { ...decodeSnapshot(await files.load('snapshots', id, options)), id };
+  const kept = await cache?.load('snapshots', id, { signal });
+  if (kept) return { ...decodeSnapshot(kept), id };
+  const json = await files.load('snapshots', id, { signal });
+  const snapshot = { ...decodeSnapshot(json), id };
+  await cache?.save('snapshots', id, json);
+  return snapshot;
 }
 
 /** Oldest first; the id decides between snapshots of the same instant. */

@@ -3,7 +3,7 @@ import type { SeedsSummary } from './run-seeds.ts';
 import { works } from './work.ts';
 
 /** How often in a thousand seeds each pair must be met at least, so that the simulation does not go blind unseen. */
-const perThousandSeeds = 3;
+const perThousandSeeds = 1;
 
 /** What a piece of work hardly meets, since it makes few calls that could. */
 const rare: Record<string, readonly Misfortune[]> = {

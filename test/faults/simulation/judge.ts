@@ -1,5 +1,6 @@
 import { type Clock, seededRandom } from '#base';
 import {
+  type CheckOptions,
   checkRepository,
   inlineExecutor,
   openRepository,
@@ -23,15 +24,15 @@ const hastySleep: Clock['sleep'] = (_durationMs, { signal, background } = {}) =>
  * restores to what it was made of, a full check finds nothing worse than a hint, every password opens.
  * @returns what is wrong, in words
  */
-export async function judge(world: World): Promise<string[]> {
+export async function judge(world: World, options: CheckOptions = { readData: 'all' }): Promise<string[]> {
   const wrong: string[] = [];
   for (const place of world.places) {
-    for (const what of await judgePlace(world, place)) wrong.push(`${place.name}: ${what}`);
+    for (const what of await judgePlace(world, place, options)) wrong.push(`${place.name}: ${what}`);
   }
   return wrong;
 }
 
-async function judgePlace(world: World, place: Place): Promise<string[]> {
+async function judgePlace(world: World, place: Place, options: CheckOptions): Promise<string[]> {
   const { ledger } = place;
   const wrong: string[] = [];
   let repository: Repository | undefined;
@@ -57,7 +58,7 @@ async function judgePlace(world: World, place: Place): Promise<string[]> {
     if (state === 'meant' && isBySleeper) excused.add(snapshot.id);
     else wrong.push(`${mark} (${state}, ${snapshot.id.slice(0, 8)}): ${fault}`);
   }
-  const { findings } = await checkRepository(repository, { readData: 'all' });
+  const { findings } = await checkRepository(repository, options);
   for (const { gravity, message, snapshot } of findings) {
     if (gravity === 'error' && !excused.has(snapshot ?? '')) wrong.push(`check: ${message}`);
   }

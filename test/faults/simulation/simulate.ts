@@ -1,5 +1,11 @@
 import { HoldfastError, seededRandom } from '#base';
-import { forgetSnapshots, initRepository, inlineExecutor, type Repository } from '#repository';
+import {
+  type CheckOptions,
+  forgetSnapshots,
+  initRepository,
+  inlineExecutor,
+  type Repository,
+} from '#repository';
 import { deriveKeysAtOnce } from './derive-keys-at-once.ts';
 import { brokenSnapshots, judge } from './judge.ts';
 import { SimulatedProcess } from './process.ts';
@@ -16,6 +22,8 @@ const pausesMsMax = [1_000, 1_000, 1_000, 2 * minuteMs, 300 * minuteMs];
 /** Until every lock of the dead is stale, whatever the clocks say. */
 const staleMs = 35 * minuteMs;
 const openAttemptsMax = 3;
+/** The mirror of one world in so many is worked on after the end too. */
+const mirrorGoesOnEvery = 4;
 /** One process in so many works on the mirror. */
 const mainShare = 5;
 /** Of both repositories: copies between them share blobs. Any irreducible one does. */
@@ -76,11 +84,12 @@ class Simulation {
       await timeline.run(makeRepositories(this.world));
       const clients = Array.from({ length: 1 + random.below(clientsMax) }, () => this.#client());
       await timeline.run(Promise.all(clients));
-      await this.#judge('at the end');
-      for (const place of this.world.places) {
+      await this.#judge('at the end', { readData: 'all' });
+      const isMirrorsTurn = this.world.seed % mirrorGoesOnEvery === 0;
+      for (const place of isMirrorsTurn ? this.world.places : [this.world.main]) {
         if (this.world.wrong.length === 0) await timeline.run(this.#goOn(place));
       }
-      await this.#judge('after the next run');
+      await this.#judge('after the next run', { readData: 'all' });
     } catch (error) {
       this.#blame('the simulation itself', error);
     }
@@ -171,8 +180,8 @@ class Simulation {
     if (broken.length > 0) await forgetSnapshots(repository, broken);
   }
 
-  async #judge(when: string): Promise<void> {
-    for (const what of await judge(this.world)) this.world.wrong.push(`${when}: ${what}`);
+  async #judge(when: string, options: CheckOptions = {}): Promise<void> {
+    for (const what of await judge(this.world, options)) this.world.wrong.push(`${when}: ${what}`);
   }
 
   #blame(who: string, error: unknown): void {

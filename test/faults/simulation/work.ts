@@ -170,8 +170,8 @@ export const works: Record<string, { work: Work; weight: number }> = {
   copy: { work: copy, weight: 3 },
   unlock: { work: unlock, weight: 3 },
   tag: { work: tag, weight: 2 },
-  'repair index': { work: repair, weight: 1 },
-  'add key': { work: addPassword, weight: 1 },
-  'remove key': { work: removePassword, weight: 1 },
-  'change key': { work: changeKey, weight: 1 },
+  'repair index': { work: repair, weight: 2 },
+  'add key': { work: addPassword, weight: 2 },
+  'remove key': { work: removePassword, weight: 2 },
+  'change key': { work: changeKey, weight: 2 },
 };

@@ -41,30 +41,56 @@ async function* partsOf(
   sizes: Generator<number, never>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  let part: Uint8Array[] = [];
-  let partBytes = 0;
-  let wantedBytes = sizes.next().value;
-  const isCopied = isStream(content);
+  let part = new Part(sizes.next().value, isStream(content));
   for await (const piece of piecesOf(content, signal)) {
     for (let start = 0; start < piece.length; ) {
-      const slice = piece.subarray(start, start + wantedBytes - partBytes);
-      // A stream may use its bytes again when the next piece is asked for.
-      part.push(isCopied ? new Uint8Array(slice) : slice);
-      partBytes += slice.length;
-      start += slice.length;
-      if (partBytes < wantedBytes) continue;
-      yield joined(part);
-      part = [];
-      partBytes = 0;
-      wantedBytes = sizes.next().value;
+      start += part.add(piece.subarray(start));
+      if (!part.isFull) continue;
+      yield part.whole();
+      part = new Part(sizes.next().value, isStream(content));
     }
   }
-  if (partBytes > 0) yield joined(part);
+  if (!part.isEmpty) yield part.whole();
 }
 
-/** One piece stays where it is, unless other threads may write to it. */
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [first] = pieces;
-  if (pieces.length === 1 && !(first!.buffer instanceof SharedArrayBuffer)) return first!;
-  return Buffer.concat(pieces);
+/** A part that grows to its size. */
+class Part {
+  readonly #sizeBytes: number;
+  /** Of a stream, whose bytes may be used again when the next piece is asked for. */
+  readonly #isCopied: boolean;
+  #copy: Buffer | undefined;
+  readonly #pieces: Uint8Array[] = [];
+  #filledBytes = 0;
+
+  constructor(sizeBytes: number, isCopied: boolean) {
+    this.#sizeBytes = sizeBytes;
+    this.#isCopied = isCopied;
+  }
+
+  get isFull(): boolean {
+    return this.#filledBytes === this.#sizeBytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#filledBytes === 0;
+  }
+
+  /** Takes what has room. @returns how many bytes */
+  add(bytes: Uint8Array): number {
+    const taken = bytes.subarray(0, this.#sizeBytes - this.#filledBytes);
+    if (this.#isCopied) {
+      this.#copy ??= Buffer.allocUnsafeSlow(this.#sizeBytes);
+      this.#copy.set(taken, this.#filledBytes);
+    } else this.#pieces.push(taken);
+    this.#filledBytes += taken.length;
+    return taken.length;
+  }
+
+  whole(): Uint8Array {
+    if (this.#copy) return this.#copy.subarray(0, this.#filledBytes);
+    const [first] = this.#pieces;
+    // One piece stays where it is, unless other threads may write to it.
+    const isAlone = this.#pieces.length === 1 && !(first!.buffer instanceof SharedArrayBuffer);
+    return isAlone ? first! : Buffer.concat(this.#pieces);
+  }
 }

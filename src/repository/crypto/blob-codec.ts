@@ -1,3 +1,4 @@
+import { constants } from 'node:zlib';
 import type { Random } from '#base';
 import type { MasterKey } from '../format/sealed.ts';
 
@@ -12,16 +13,23 @@ export function sealedSizeMax(plainLength: number): number {
 /** zstd's level as restic's `--compression`: auto is 3; off stores the bytes as they are. */
 export type CompressionMode = 'auto' | 'fastest' | 'better' | 'max' | 'off';
 
-export const zstdLevels: Record<CompressionMode, number> = {
-  auto: 3,
-  fastest: 1,
-  better: 7,
-  max: 19,
-  off: 0,
-};
+const zstdLevels: Record<CompressionMode, number> = { auto: 3, fastest: 1, better: 7, max: 19, off: 0 };
 
 /** Largest window of the frames we write, as restic's: 512 KiB. */
-export const zstdWindowLog = 19;
+const zstdWindowLog = 19;
+
+/**
+ * Parameters of zstd (`ZSTD_cParameter` of zstd.h) for a mode. Level 3 looks into two tables of 768 KiB together; made
+ * so small that they stay in a core's own cache, they take a quarter less time and lose 1 to 3 % (decision 0081).
+ */
+export function zstdParameters(mode: CompressionMode): (readonly [parameter: number, value: number])[] {
+  const common = [
+    [constants.ZSTD_c_compressionLevel, zstdLevels[mode]],
+    [constants.ZSTD_c_windowLog, zstdWindowLog],
+  ] as const;
+  if (mode !== 'auto') return [...common];
+  return [...common, [constants.ZSTD_c_hashLog, 15], [constants.ZSTD_c_chainLog, 14]];
+}
 
 export interface SealedSize {
   /** Length of the sealed unit, with the overhead. */

@@ -3,13 +3,13 @@ import { toHex } from '#base';
 import {
   type BlobCodec,
   type CodecOptions,
+  type CompressionMode,
   codecScratchBytes,
   type PackHash,
   type SealedSize,
   sealedSizeMax,
   sealOverheadBytes,
-  zstdLevels,
-  zstdWindowLog,
+  zstdParameters,
 } from './blob-codec.ts';
 import type { NativeFunctions, NativeLibrary } from './native-library.ts';
 
@@ -35,7 +35,6 @@ const at = {
 };
 const shaContextBytes = 128;
 const packHashCountMax = 8;
-const zstdParameter = { level: 100, windowLog: 101 };
 const zstdResetSession = 1;
 /** zstd's errors are the last numbers below 2^64. */
 const zstdErrorFrom = 2n ** 64n - 200n;
@@ -103,7 +102,7 @@ export class NativeCodec implements BlobCodec {
       decompressor: this.#decompressor,
     };
     forgotten.register(this, this.#contexts, this);
-    if (options.compression !== 'off') this.#setCompression(zstdLevels[options.compression]);
+    if (options.compression !== 'off') this.#setCompression(options.compression);
   }
 
   close(): void {
@@ -113,11 +112,8 @@ export class NativeCodec implements BlobCodec {
     this.#contexts = undefined;
   }
 
-  #setCompression(level: number): void {
-    for (const [parameter, value] of [
-      [zstdParameter.level, level],
-      [zstdParameter.windowLog, zstdWindowLog],
-    ] as const) {
+  #setCompression(mode: CompressionMode): void {
+    for (const [parameter, value] of zstdParameters(mode)) {
       assert(this.#f.ZSTD_CCtx_setParameter(this.#compressor, parameter, value) < zstdErrorFrom);
     }
   }

@@ -1,5 +1,5 @@
 import { createCipheriv, createHash, hash, timingSafeEqual } from 'node:crypto';
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { poly1305 } from '../format/poly1305.ts';
 import {
   type BlobCodec,
@@ -7,8 +7,7 @@ import {
   type PackHash,
   type SealedSize,
   sealOverheadBytes,
-  zstdLevels,
-  zstdWindowLog,
+  zstdParameters,
 } from './blob-codec.ts';
 
 const ivBytes = 16;
@@ -76,10 +75,7 @@ export class PortableCodec implements BlobCodec {
   #compress(plain: Uint8Array): Buffer {
     return zstdCompressSync(plain, {
       chunkSize: Math.max(64, plain.length + (plain.length >> 7) + 128),
-      params: {
-        [constants.ZSTD_c_compressionLevel]: zstdLevels[this.#options.compression],
-        [constants.ZSTD_c_windowLog]: zstdWindowLog,
-      },
+      params: Object.fromEntries(zstdParameters(this.#options.compression)),
     });
   }
 

@@ -1,4 +1,4 @@
-import type { StoredSnapshot } from '#repository';
+import type { SnapshotSummary, StoredSnapshot } from '#repository';
 
 /** `2026-11-24T03:00:05.123Z` of nanoseconds since 1970. */
 export function isoTime(timeNs: bigint): string {
@@ -20,23 +20,30 @@ export function snapshotJson(snapshot: StoredSnapshot): Record<string, unknown> 
     original: snapshot.original,
     program_version: snapshot.programVersion,
     summary: summary && {
-      files_new: summary.filesNew,
-      files_changed: summary.filesChanged,
-      files_unmodified: summary.filesUnmodified,
-      dirs_new: summary.dirsNew,
-      dirs_changed: summary.dirsChanged,
-      dirs_unmodified: summary.dirsUnmodified,
-      data_blobs: summary.dataBlobs,
-      tree_blobs: summary.treeBlobs,
-      data_added: summary.dataAdded,
-      data_added_packed: summary.dataAddedPacked,
-      total_files_processed: summary.totalFilesProcessed,
-      total_bytes_processed: summary.totalBytesProcessed,
+      ...summaryJson(summary),
       backup_start: isoTime(summary.backupStart.timeNs),
       backup_end: isoTime(summary.backupEnd.timeNs),
     },
     id: snapshot.id,
     short_id: snapshot.id.slice(0, 8),
+  };
+}
+
+/** What a backup did, by restic's names. */
+export function summaryJson(summary: SnapshotSummary): Record<string, number> {
+  return {
+    files_new: summary.filesNew,
+    files_changed: summary.filesChanged,
+    files_unmodified: summary.filesUnmodified,
+    dirs_new: summary.dirsNew,
+    dirs_changed: summary.dirsChanged,
+    dirs_unmodified: summary.dirsUnmodified,
+    data_blobs: summary.dataBlobs,
+    tree_blobs: summary.treeBlobs,
+    data_added: summary.dataAdded,
+    data_added_packed: summary.dataAddedPacked,
+    total_files_processed: summary.totalFilesProcessed,
+    total_bytes_processed: summary.totalBytesProcessed,
   };
 }
 

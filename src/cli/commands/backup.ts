@@ -9,6 +9,7 @@ import { counted, formatSeconds, formatSize } from '../output.ts';
 import { versionNumber } from '../program-version.ts';
 import { withProgress } from '../progress.ts';
 import { action, examples, exitCodePartial, type Session } from '../session.ts';
+import { summaryJson } from '../snapshot-json.ts';
 import { collectTags, parseSize, parseTimeNs } from '../values.ts';
 
 interface Options extends SourceOptions {
@@ -174,18 +175,7 @@ function tell({ output, options }: Session<Options>, outcome: BackupOutcome, sec
       message_type: 'summary',
       state: outcome.state,
       dry_run: options.dryRun,
-      files_new: summary.filesNew,
-      files_changed: summary.filesChanged,
-      files_unmodified: summary.filesUnmodified,
-      dirs_new: summary.dirsNew,
-      dirs_changed: summary.dirsChanged,
-      dirs_unmodified: summary.dirsUnmodified,
-      data_blobs: summary.dataBlobs,
-      tree_blobs: summary.treeBlobs,
-      data_added: summary.dataAdded,
-      data_added_packed: summary.dataAddedPacked,
-      total_files_processed: summary.totalFilesProcessed,
-      total_bytes_processed: summary.totalBytesProcessed,
+      ...summaryJson(summary),
       total_duration: seconds,
       problems: outcome.problems.length,
       snapshot_id: snapshot?.id,

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { archiveOf, type Repository, type StoredSnapshot } from '#repository';
+import { tellDamagedIndex } from '../damaged-index.ts';
 import { CliError } from '../errors.ts';
 import { saveStream } from '../save-stream.ts';
 import { action, examples, exitCodePartial, type Session } from '../session.ts';
@@ -47,6 +48,7 @@ async function run(session: Session<Options>, text: string): Promise<number> {
   const repository = await session.open();
   await using lock = await repository.lock({ exclusive: false, signal });
   const snapshot = await repository.findSnapshot(id, filterOf(options));
+  const damaged = await tellDamagedIndex(repository, output);
   let leftOut = 0;
   const format = options.archive ?? (await naturalFormat(repository, snapshot, path));
   const content =
@@ -65,7 +67,7 @@ async function run(session: Session<Options>, text: string): Promise<number> {
     if (format !== 'file') refuseTerminal();
     await writeOut(content);
   }
-  return leftOut > 0 ? exitCodePartial : 0;
+  return leftOut + damaged > 0 ? exitCodePartial : 0;
 }
 
 /** A file comes as it is, a folder as a tar, as restic does it. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type FindRequest, type FoundEntry, findInSnapshots, type StoredSnapshot } from '#repository';
 import { chooseSnapshots } from '../choose-snapshots.ts';
+import { tellDamagedIndex } from '../damaged-index.ts';
 import { CliError } from '../errors.ts';
 import { nodeJson } from '../node-json.ts';
 import { nodeLine } from '../node-line.ts';
@@ -48,7 +49,7 @@ async function run(session: Session<Options>, patterns: string[]): Promise<numbe
   const repository = await session.open();
   await using lock = await repository.lock({ exclusive: false, signal });
   const snapshots = await chooseSnapshots(repository, options.snapshot ?? [], options);
-  let damaged = 0;
+  let damaged = await tellDamagedIndex(repository, output);
   const found = findInSnapshots(repository, {
     ...wanted,
     snapshots,

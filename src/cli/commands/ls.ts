@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { walkSnapshot } from '#repository';
+import { tellDamagedIndex } from '../damaged-index.ts';
 import { nodeJson } from '../node-json.ts';
 import { nodeLine } from '../node-line.ts';
 import { formatTime } from '../output.ts';
@@ -44,7 +45,7 @@ async function run(session: Session<Options>, text: string): Promise<number> {
     output.note(
       `snapshot ${snapshot.id.slice(0, 8)} of ${snapshot.paths.join(', ')} at ${formatTime(snapshot.timeNs)}`,
     );
-  let damaged = 0;
+  let damaged = await tellDamagedIndex(repository, output);
   const isDeep = path === undefined || options.recursive;
   const entries = walkSnapshot(repository, snapshot, {
     path,

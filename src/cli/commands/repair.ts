@@ -1,5 +1,12 @@
 import type { Command } from 'commander';
-import { type PackId, repairIndex, repairPacks, repairSnapshots } from '#repository';
+import {
+  checkRepository,
+  type PackId,
+  type Repository,
+  repairIndex,
+  repairPacks,
+  repairSnapshots,
+} from '#repository';
 import { CliError } from '../errors.ts';
 import { addFromOptions, type FromOptions, openFrom } from '../from-repository.ts';
 import { counted } from '../output.ts';
@@ -8,14 +15,14 @@ import { action, examples, exitCodePartial, type Session } from '../session.ts';
 export function define(command: Command): void {
   command
     .description(
-      'Saves what can be saved of a damaged repository. In this order: check --read-data, repair index, repair packs ' +
-        'with the ids that the check named, repair snapshots, check --read-data.',
+      'Saves what can be saved of a damaged repository. In this order: check --read-data, repair index, repair packs, ' +
+        'repair snapshots, check --read-data.',
     )
     .addHelpText(
       'after',
       examples(
         'holdfast repair index -r /srv/backup',
-        'holdfast repair packs 19399776… -r /srv/backup --from-repo /mnt/second',
+        'holdfast repair packs -r /srv/backup --from-repo /mnt/second',
         'holdfast repair snapshots -r /srv/backup --dry-run',
       ),
     );
@@ -29,7 +36,10 @@ export function define(command: Command): void {
     .command('packs')
     .summary('save what opens of damaged packs')
     .description('Writes what opens of damaged packs anew, and removes them.')
-    .argument('<id...>', 'packs, by their whole ids');
+    .argument(
+      '[id...]',
+      'packs, by their whole ids; without any, all that a check of all data finds damaged',
+    );
   addFromOptions(packs, 'a repository with copies of the same snapshots').action(action(packsOf));
   const snapshots = command
     .command('snapshots')
@@ -65,7 +75,8 @@ async function packsOf(session: Session<FromOptions>, ids: string[]): Promise<nu
   }
   const from = await openFrom(session);
   const repository = await session.open();
-  const report = await repairPacks(repository, ids as PackId[], { ...(from ? { from } : {}), signal });
+  const packs = ids.length > 0 ? (ids as PackId[]) : await damagedPacks(repository, session);
+  const report = await repairPacks(repository, packs, { ...(from ? { from } : {}), signal });
   if (output.isJson) output.object({ message_type: 'summary', ...report });
   else {
     output.note(`${counted(report.packs.length, 'pack')} emptied and removed`);
@@ -78,6 +89,19 @@ async function packsOf(session: Session<FromOptions>, ids: string[]): Promise<nu
       );
   }
   return report.lost.length > 0 ? exitCodePartial : 0;
+}
+
+/** What a check of every byte finds wrong with packs. */
+async function damagedPacks(
+  repository: Repository,
+  { output, signal }: Session<FromOptions>,
+): Promise<PackId[]> {
+  const { findings } = await checkRepository(repository, { readData: 'all', signal });
+  const packs = new Set(
+    findings.filter(({ gravity }) => gravity === 'error').flatMap(({ pack }) => (pack ? [pack] : [])),
+  );
+  for (const pack of packs) output.note(`damaged or missing: pack ${pack}`);
+  return [...packs] as PackId[];
 }
 
 interface SnapshotsOptions extends FromOptions {

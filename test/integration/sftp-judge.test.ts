@@ -142,4 +142,6 @@ test('the command asks for an unknown server at a terminal, and remembers it', (
   assert.match(readFileSync(join(folder, '.ssh/known_hosts'), 'utf8'), /^\[127\.0\.0\.1\]:\d+ ssh-ed25519 /);
   const later = holdfast(['snapshots', '-r', location], { env: { ...unknown, HOLDFAST_PASSWORD: password } });
   assert.equal(later.status, 0, later.stderr);
+  const probed = holdfast(['storage', 'test', location], { env: unknown });
+  assert.equal(probed.status, 0, probed.stdout + probed.stderr);
 });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { HoldfastError, messageOf, systemClock, systemRandom } from '#base';
 import { openStorage, type ProbeResult, probeStorage } from '#storage';
+import { hostKeyAsker } from '../ask-host-key.ts';
 import type { Output } from '../output.ts';
 import { action, examples, type Session } from '../session.ts';
 
@@ -29,7 +30,7 @@ export function define(command: Command): void {
 }
 
 async function run({ options, output, signal }: Session<Options>, location: string): Promise<number> {
-  const storage = await openStorage(location, { retry: { attemptsMax } });
+  const storage = await openStorage(location, { retry: { attemptsMax }, sftp: hostKeyAsker() });
   let brokenCount = 0;
   try {
     const probing = { clock: systemClock, random: systemRandom, isThorough: options.thorough, signal };

@@ -1,12 +1,12 @@
 import { RepositoryError } from '../errors.ts';
 import { forEachAtOnce } from '../for-each-at-once.ts';
 import type { BlobId } from '../format/ids.ts';
-import { type BlobType, idWordsOfHex } from '../index/blob-table.ts';
+import { type BlobType, hexOfWords, idWordsOfHex } from '../index/blob-table.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { SlotSet } from '../index/slot-set.ts';
 import type { BlobReader } from '../read/blob-reader.ts';
 import type { StoredSnapshot } from '../snapshot/snapshot.ts';
-import { treeReferences } from '../snapshot/tree-references.ts';
+import { visitTreeReferences } from '../snapshot/tree-references.ts';
 
 /** Trees that are read at once: the storage's latency overlaps. */
 const readersMax = 8;
@@ -31,9 +31,10 @@ export class UsedBlobs {
    * Returns whether the blob was not in the set.
    * @throws RepositoryError 'repository.incomplete' when no index file knows it
    */
-  add(type: BlobType, id: BlobId): boolean {
-    const slot = this.#index.table.slot(type, idWordsOfHex(id));
+  add(type: BlobType, words: Int32Array): boolean {
+    const slot = this.#index.table.slot(type, words);
     if (slot >= 0) return this.#slots.add(slot);
+    const id = hexOfWords(words) as BlobId;
     const key = `${type} ${id}`;
     if (this.#marked.has(key)) return false;
     if (this.#index.places(type, id).length === 0) throw unknownBlob(type, id);
@@ -78,14 +79,14 @@ export interface FindUsedOptions {
 export async function findUsedBlobs(options: FindUsedOptions): Promise<UsedBlobs> {
   const { index, reader, snapshots, signal } = options;
   const used = new UsedBlobs(index);
-  let level = snapshots.map(({ tree }) => tree).filter((tree) => used.add('tree', tree));
+  let level = snapshots.map(({ tree }) => tree).filter((tree) => used.add('tree', idWordsOfHex(tree)));
   while (level.length > 0) {
     const next: BlobId[] = [];
     await forEachAtOnce(inStoredOrder(index, level), readersMax, async (id) => {
       signal?.throwIfAborted();
-      const { content, subtrees } = treeReferences(await reader.read('tree', id, signal));
-      for (const blob of content) used.add('data', blob);
-      for (const subtree of subtrees) if (used.add('tree', subtree)) next.push(subtree);
+      visitTreeReferences(await reader.read('tree', id, signal), (type, words) => {
+        if (used.add(type, words) && type === 'tree') next.push(hexOfWords(words) as BlobId);
+      });
       options.onTree?.();
     });
     level = next;

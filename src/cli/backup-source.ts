@@ -16,9 +16,10 @@ import {
 } from '#sources';
 import type { Storage } from '#storage';
 import { CliError } from './errors.ts';
+import { addMongoOptions, type MongoOptions, mongoSourceOf } from './mongo-options.ts';
 import { collectText, parseSize } from './values.ts';
 
-export interface SourceOptions {
+export interface SourceOptions extends MongoOptions {
   exclude?: string[];
   iexclude?: string[];
   excludeFile?: string[];
@@ -38,6 +39,7 @@ export interface SourceOptions {
 }
 
 export function addSourceOptions(command: Command): Command {
+  addMongoOptions(command);
   return command
     .option('-e, --exclude <pattern>', 'leave out what matches (may be repeated)', collectText)
     .option('--iexclude <pattern>', 'the same, whatever the case of letters', collectText)
@@ -69,20 +71,27 @@ export interface ChosenSource {
 }
 
 /**
- * The source that arguments and options name.
+ * The source that arguments, options and HOLDFAST_SOURCE_URL name.
  * @param openStorage opens the place that is a source
  * @throws CliError 'cli.usage'; SourceError
  */
 export async function chooseSource(
-  paths: readonly string[],
+  given: readonly string[],
   options: SourceOptions,
   openStorage: (location: string) => Promise<Storage>,
 ): Promise<ChosenSource> {
   const problems: SourceProblem[] = [];
+  const paths = namesNothing(given, options) ? urlOfEnvironment() : given;
   const choose = async (): Promise<Source> => {
     if (options.stdin) return standardInput(paths, options);
-    if (!paths.some((path) => sourceKindOf(path) === 'bucket')) return files(paths, options, problems);
-    const location = onlyBucket(paths, options);
+    const kinds = new Set(paths.map(sourceKindOf));
+    if (kinds.has('mongodb')) {
+      const hint = 'Leave out collections with --ns-exclude PATTERN, for example --ns-exclude "shop.tmp*".';
+      return mongoSourceOf(onlyOne('a MongoDB deployment', paths, options, hint), options);
+    }
+    if (!kinds.has('bucket')) return files(paths, options, problems);
+    const hint = 'Leave it out, or choose what is saved by the prefix of the location.';
+    const location = onlyOne('a bucket', paths, options, hint);
     const root = bucketRootOf(location);
     return bucketSource({ storage: await openStorage(location), root, tags: options.objectTags });
   };
@@ -90,21 +99,30 @@ export async function chooseSource(
   return { source, problems, close: () => source.close() };
 }
 
+function namesNothing(given: readonly string[], options: SourceOptions): boolean {
+  const lists = [options.filesFrom, options.filesFromVerbatim, options.filesFromRaw];
+  return given.length === 0 && !options.stdin && lists.every((list) => list === undefined);
+}
+
+/** A URL with a password does not belong into arguments, which every user of the machine can read. */
+function urlOfEnvironment(): string[] {
+  const url = process.env.HOLDFAST_SOURCE_URL;
+  return url ? [url] : [];
+}
+
 /** Rather refused than read otherwise than was said. @throws CliError 'cli.usage' */
-function onlyBucket(paths: readonly string[], options: SourceOptions): string {
+function onlyOne(what: string, paths: readonly string[], options: SourceOptions, hint: string): string {
   const [location, ...more] = paths;
   if (more.length > 0)
-    throw new CliError('cli.usage', 'a bucket is backed up alone', {
-      hint: 'Back up each bucket, and files, by a command of its own.',
+    throw new CliError('cli.usage', `${what} is backed up alone`, {
+      hint: 'Back up each of them, and files, by a command of its own.',
     });
   const given = ofFilesOnly.filter((name) => {
     const value = options[name];
     return Array.isArray(value) ? value.length > 0 : value;
   });
   if (given.length > 0)
-    throw new CliError('cli.usage', `a bucket knows no ${given.map(optionOf).join(', ')}`, {
-      hint: 'Leave it out, or choose what is saved by the prefix of the location.',
-    });
+    throw new CliError('cli.usage', `${what} knows no ${given.map(optionOf).join(', ')}`, { hint });
   return location!;
 }
 

@@ -13,6 +13,10 @@ const kinds = {
   'sources.access-denied': { exitCode: 1, httpStatus: 403, retry: 'never' },
   'sources.read-only': { exitCode: 1, httpStatus: 403, retry: 'never' },
   'sources.no-space': { exitCode: 1, httpStatus: 507, retry: 'later' },
+  'sources.damaged': { exitCode: 1, httpStatus: 500, retry: 'never' },
+  'sources.unreachable': { exitCode: 1, httpStatus: 502, retry: 'later' },
+  'sources.login': { exitCode: 1, httpStatus: 502, retry: 'never' },
+  'sources.mongodb': { exitCode: 1, httpStatus: 502, retry: 'later' },
 } satisfies Record<string, ErrorKind>;
 
 export type SourceErrorCode = keyof typeof kinds;

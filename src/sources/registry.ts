@@ -3,6 +3,7 @@ import { SourceError } from './errors.ts';
 /** The kinds of source that a location on the command line can name. One line for each kind. */
 const kinds = {
   bucket: { form: /^s3:/i, example: 's3:https://host/bucket/prefix' },
+  mongodb: { form: /^mongodb(\+srv)?:\/\//i, example: 'mongodb://db.example.org/' },
   files: { form: /^(?![a-z][a-z0-9+.-]+:\/\/)/i, example: '/home/ada' },
 } satisfies Record<string, { form: RegExp; example: string }>;
 

@@ -34,7 +34,9 @@ interface Options extends SourceOptions {
 const packSizes = { least: 4 * 1024 ** 2, most: 128 * 1024 ** 2 };
 
 export function define(command: Command): void {
-  addSourceOptions(command.argument('[source...]', 'files and folders, or a bucket'))
+  addSourceOptions(
+    command.argument('[source...]', 'files and folders, a bucket, or a database (HOLDFAST_SOURCE_URL)'),
+  )
     .option('--name <name>', 'what the snapshot is called (the tag name=…)')
     .option('--tag <tags>', 'tags, with commas (may be repeated)', collectTags)
     .option('-H, --host <name>', 'host name in the snapshot (this machine’s)')
@@ -61,6 +63,7 @@ export function define(command: Command): void {
         'holdfast backup -r /srv/backup /home /etc --exclude "*.tmp" --name home',
         'holdfast backup -r /srv/backup --exclude-caches --one-file-system /',
         'holdfast backup -r /srv/backup s3:https://s3.example.org/photos/2026',
+        'holdfast backup -r /srv/backup mongodb://db.example.org/ --name shop --ns-exclude "shop.tmp*"',
         'pg_dump shop | holdfast backup -r /srv/backup --stdin --stdin-filename shop.sql --name shop',
       ),
     )

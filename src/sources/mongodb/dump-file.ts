@@ -1,0 +1,16 @@
+/** A file of the dump's folder, or of a database's. */
+export interface DumpFile {
+  name: string;
+  isVital: boolean;
+  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+export function textFile(name: string, text: string): DumpFile {
+  return {
+    name,
+    isVital: true,
+    async *open() {
+      yield Buffer.from(text);
+    },
+  };
+}

@@ -1,0 +1,201 @@
+import { type Clock, messageOf } from '#base';
+import { SourceError } from '../errors.ts';
+import type { SourceProblem } from '../source.ts';
+import { compareListings } from './compare-listings.ts';
+import type { MongoConnection } from './connection.ts';
+import { chooseReadTime, type ReadTime } from './consistency.ts';
+import { type DumpFile, textFile } from './dump-file.ts';
+import { isBeyondMongorestore } from './dump-names.ts';
+import { DumpedCollection } from './dumped-collection.ts';
+import { type ListedCollection, type Listing, listNamespaces } from './list-namespaces.ts';
+import type { DumpManifest } from './manifest.ts';
+import { isUnreachable } from './mongo-error.ts';
+import type { DumpChoice } from './namespaces.ts';
+import { RateLimit } from './rate-limit.ts';
+
+export interface DumpSettings extends DumpChoice {
+  batchSize: number;
+  bytesPerSecond?: number | undefined;
+  clock: Clock;
+}
+
+export interface DumpDatabase {
+  name: string;
+  files: DumpFile[];
+}
+
+/** mongodump's version whose layout this is. */
+const toolVersion = '100.18.0';
+
+/** One dump while it is made: what lies where, what was read of it, and what went wrong. */
+export class Dump {
+  readonly #connection: MongoConnection;
+  readonly #settings: DumpSettings;
+  readonly #startedAt: Date;
+  readonly #listing: Listing;
+  readonly #readTime: ReadTime;
+  readonly #collections: DumpedCollection[];
+  readonly #problems: SourceProblem[] = [];
+  readonly #signal: AbortSignal;
+  #gone: Promise<SourceError | undefined> | undefined;
+  #endedAt: Date | undefined;
+
+  private constructor(
+    connection: MongoConnection,
+    settings: DumpSettings,
+    found: { startedAt: Date; listing: Listing; readTime: ReadTime; signal: AbortSignal },
+  ) {
+    this.#connection = connection;
+    this.#settings = settings;
+    this.#startedAt = found.startedAt;
+    this.#listing = found.listing;
+    this.#readTime = found.readTime;
+    this.#signal = found.signal;
+    const rate = new RateLimit(settings.clock, settings.bytesPerSecond);
+    this.#collections = found.listing.collections.map(
+      (listed) =>
+        new DumpedCollection({
+          connection,
+          listed,
+          atClusterTime: found.readTime.atClusterTime,
+          batchSize: settings.batchSize,
+          rate,
+          isGone: (error) => this.#isGone(error),
+        }),
+    );
+  }
+
+  /** Lists what there is and chooses the time of reading. @throws SourceError */
+  static async begin(
+    connection: MongoConnection,
+    settings: DumpSettings,
+    signal: AbortSignal,
+  ): Promise<Dump> {
+    const startedAt = new Date(settings.clock.nowMs());
+    const listing = await listNamespaces(connection, settings);
+    if (listing.collections.length === 0 && settings.database !== undefined) {
+      const name = [settings.database, settings.collection].filter(Boolean).join('.');
+      throw new SourceError('sources.absent', `there is no ${name} that could be dumped`, {
+        hint: 'Check the name, the patterns, and that this user may see it.',
+      });
+    }
+    const readTime = await chooseReadTime(connection, listing.collections);
+    return new Dump(connection, settings, { startedAt, listing, readTime, signal });
+  }
+
+  /** What lies in the dump's folder, in order of names; every `open` is called once. */
+  entries(): (DumpFile | DumpDatabase)[] {
+    const { database } = this.#settings;
+    const files = new Map<string, DumpFile[]>();
+    for (const collection of this.#collections) {
+      const list = files.get(collection.database) ?? [];
+      list.push(...collection.files());
+      files.set(collection.database, list);
+    }
+    const prelude = textFile('prelude.json', this.#prelude());
+    if (database !== undefined) files.get(database)?.push(prelude);
+    const databases = [...files].map(([name, list]) => ({ name, files: list.sort(byName) }));
+    return [...databases, ...(database === undefined ? [prelude] : [])].sort(byName);
+  }
+
+  /**
+   * Waits until every collection was read, then compares with what is there now.
+   * @throws SourceError when nothing at all could be read
+   */
+  async finish(): Promise<SourceProblem[]> {
+    await Promise.race([Promise.all(this.#collections.map(({ ended }) => ended)), aborted(this.#signal)]);
+    const lost = this.#collections.filter(({ error }) => error);
+    const data = this.#collections.filter(({ hasData }) => hasData);
+    if (lost.length > 0 && lost.length === data.length) throw lost[0]!.error!;
+    for (const name of this.#listing.unfitDatabases)
+      this.#note(name, 'lost', 'no folder can have this name; mongodump would refuse it too');
+    for (const collection of this.#collections) this.#judge(collection);
+    await this.#compareWithNow();
+    this.#endedAt = new Date(this.#settings.clock.nowMs());
+    // What a stream lost was told when it ended; what is told here comes into the manifest with it.
+    return this.#problems;
+  }
+
+  /** The text of the manifest, when the dump is finished. */
+  async *manifest(): AsyncGenerator<Uint8Array> {
+    const lost = this.#collections.flatMap(({ namespace, error }) =>
+      error ? [{ namespace, gravity: 'lost' as const, message: error.message }] : [],
+    );
+    const odd = this.#problems.map(({ path, gravity, error }) => ({
+      namespace: path,
+      gravity,
+      message: error.message,
+    }));
+    const { consistency } = this.#readTime;
+    const manifest: DumpManifest = {
+      format: 'holdfast-mongodb-dump',
+      version: 1,
+      startedAt: this.#startedAt.toISOString(),
+      endedAt: this.#endedAt!.toISOString(),
+      server: this.#connection.server,
+      consistency: { ...consistency, notAtTime: this.#notAtTime() },
+      collections: this.#collections.map((collection) => collection.manifest()),
+      problems: [...lost, ...odd],
+    };
+    yield Buffer.from(`${JSON.stringify(manifest, undefined, 1)}\n`);
+  }
+
+  #prelude(): string {
+    const { version } = this.#connection.server;
+    return `{"ServerVersion":${JSON.stringify(version)},"ToolVersion":"${toolVersion}"}`;
+  }
+
+  #notAtTime(): string[] {
+    if (this.#readTime.consistency.kind === 'none') return [];
+    return this.#collections.filter((one) => one.hasData && !one.isAtTime).map(({ namespace }) => namespace);
+  }
+
+  #judge(collection: DumpedCollection): void {
+    const { namespace, name } = collection;
+    for (const message of collection.oddities()) this.#note(namespace, 'odd', message);
+    if (isBeyondMongorestore(name))
+      this.#note(namespace, 'odd', 'mongorestore 100.18 cannot restore a name like this; Holdfast can');
+  }
+
+  async #compareWithNow(): Promise<void> {
+    let now: ListedCollection[];
+    try {
+      now = (await listNamespaces(this.#connection, this.#settings)).collections;
+    } catch (error) {
+      const message = `whether collections came, went or changed meanwhile is not known: ${messageOf(error)}`;
+      return this.#note(this.#connection.url.hosts[0]!, 'odd', message);
+    }
+    const isAtTime = this.#readTime.atClusterTime !== undefined;
+    for (const { namespace, message } of compareListings(this.#listing.collections, now, { isAtTime }))
+      this.#note(namespace, 'odd', message);
+  }
+
+  #note(path: string, gravity: 'lost' | 'odd', message: string): void {
+    this.#problems.push({ path, gravity, error: new Error(message) });
+  }
+
+  /** After the first broken connection: whether the server still answers at all. Then the others need not try. */
+  async #isGone(error?: unknown): Promise<SourceError | undefined> {
+    if (error !== undefined && isUnreachable(error))
+      this.#gone ??= this.#connection.command('admin', { ping: 1 }, 'the server is gone').then(
+        () => {
+          this.#gone = undefined;
+          return undefined;
+        },
+        () => error as SourceError,
+      );
+    return this.#gone;
+  }
+}
+
+/** By the bytes of the names, as a snapshot has them. */
+function byName(one: { name: string }, other: { name: string }): number {
+  return Buffer.compare(Buffer.from(one.name), Buffer.from(other.name));
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,108 @@
+import { type Clock, type FileAttributes, systemClock } from '#base';
+import type { Source, SourceEvent } from '../source.ts';
+import { MongoConnection } from './connection.ts';
+import { Dump } from './dump.ts';
+import type { DumpFile } from './dump-file.ts';
+import { dumpStemOf } from './dump-names.ts';
+import { dumpFolder, manifestName } from './manifest.ts';
+import { folderOf, parseMongoUrl } from './mongo-url.ts';
+import { type DumpChoice, namespaceFilter } from './namespaces.ts';
+
+export interface MongoSourceOptions extends DumpChoice {
+  /** `mongodb://…` or `mongodb+srv://…`; its password never leaves in errors or paths. */
+  url: string;
+  /** How many collections are read at once. */
+  collectionsAtOnce?: number | undefined;
+  /** Most documents of one reply. */
+  batchSize?: number | undefined;
+  /** Most that is read of the server. */
+  bytesPerSecond?: number | undefined;
+  clock?: Clock | undefined;
+}
+
+const defaults = { collectionsAtOnce: 4, batchSize: 100_000 };
+
+/**
+ * A deployment, or a part of it, as the folder that mongodump makes: `/mongodb-HOST/dump/…`, and beside it the
+ * manifest, which comes last.
+ * @throws SourceError 'sources.location' | 'sources.pattern'
+ */
+export function mongoSource(options: MongoSourceOptions): Source {
+  const { url, collectionsAtOnce = defaults.collectionsAtOnce, database, collection } = options;
+  const clock = options.clock ?? systemClock;
+  const folder = folderOf(parseMongoUrl(url));
+  namespaceFilter(options);
+  const parts = [
+    folder,
+    ...(database ? [dumpFolder, database] : []),
+    ...(collection ? [dumpStemOf(collection)] : []),
+  ];
+  return {
+    paths: [`/${parts.join('/')}`],
+    streamConcurrency: collectionsAtOnce,
+    async *read(signal) {
+      const connection = await MongoConnection.open(url);
+      try {
+        const settings = { ...options, batchSize: options.batchSize ?? defaults.batchSize, clock };
+        const dump = await Dump.begin(connection, settings, signal);
+        yield* eventsOf(dump, folder, clock);
+      } finally {
+        await connection.close();
+      }
+    },
+    close: async () => {},
+  };
+}
+
+async function* eventsOf(dump: Dump, folder: string, clock: Clock): AsyncGenerator<SourceEvent> {
+  const attributes = attributesAt(clock.nowMs());
+  const directory = (...names: string[]): SourceEvent => ({
+    kind: 'entry',
+    path: pathOf(folder, ...names),
+    attributes: attributes.dir,
+  });
+  const leave = (...names: string[]): SourceEvent => ({ kind: 'leave', path: pathOf(folder, ...names) });
+  const file = (names: string[], { isVital, open }: Omit<DumpFile, 'name'>): SourceEvent => ({
+    kind: 'entry',
+    path: pathOf(folder, ...names),
+    attributes: attributes.file,
+    content: { open, isVital },
+  });
+  yield directory();
+  yield directory(dumpFolder);
+  for (const entry of dump.entries()) {
+    if (!('files' in entry)) yield file([dumpFolder, entry.name], entry);
+    else {
+      yield directory(dumpFolder, entry.name);
+      for (const one of entry.files) yield file([dumpFolder, entry.name, one.name], one);
+      yield leave(dumpFolder, entry.name);
+    }
+  }
+  yield leave(dumpFolder);
+  for (const problem of await dump.finish()) yield { kind: 'problem', problem };
+  yield file([manifestName], { isVital: true, open: () => dump.manifest() });
+  yield leave();
+}
+
+function pathOf(...names: string[]): Uint8Array[] {
+  return names.map((name) => Buffer.from(name));
+}
+
+function attributesAt(nowMs: number): { dir: FileAttributes; file: FileAttributes } {
+  const timeNs = BigInt(Math.round(nowMs)) * 1_000_000n;
+  const common = {
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    user: '',
+    group: '',
+    mtimeNs: timeNs,
+    atimeNs: timeNs,
+    ctimeNs: timeNs,
+    inode: 0n,
+    deviceId: 0n,
+    links: 1,
+    sizeBytes: 0,
+  };
+  // A dump is for its owner's eyes when it is restored.
+  return { dir: { ...common, type: 'dir', mode: 0o700 }, file: { ...common, type: 'file', mode: 0o600 } };
+}

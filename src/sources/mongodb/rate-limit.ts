@@ -1,0 +1,21 @@
+import type { Clock } from '#base';
+
+/** Spreads reading evenly: whoever has read so many bytes waits until they are due. Shared by all that read at once. */
+export class RateLimit {
+  readonly #clock: Clock;
+  readonly #bytesPerSecond: number | undefined;
+  #dueMs = 0;
+
+  constructor(clock: Clock, bytesPerSecond: number | undefined) {
+    this.#clock = clock;
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
+  async pay(bytes: number, signal: AbortSignal): Promise<void> {
+    if (!this.#bytesPerSecond) return;
+    const nowMs = this.#clock.monotonicMs();
+    const startMs = Math.max(this.#dueMs, nowMs);
+    this.#dueMs = startMs + (bytes / this.#bytesPerSecond) * 1000;
+    if (startMs > nowMs) await this.#clock.sleep(startMs - nowMs, { signal });
+  }
+}

@@ -1,5 +1,6 @@
 // What is protected: sources yield named streams and metadata, and files come back into a folder. Knows no repository.
 export { type BucketSourceOptions, bucketRootOf, bucketSource } from './bucket/bucket-source.ts';
+export { BucketTarget, endsBucketRestore, type WantedObject } from './bucket/bucket-target.ts';
 export type { TagReading } from './bucket/object-content.ts';
 export { SourceError, type SourceErrorCode } from './errors.ts';
 export type { ExcludeOptions } from './files/exclude-rules.ts';

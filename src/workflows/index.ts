@@ -6,3 +6,4 @@ export type { FinalState, Problem } from './outcome.ts';
 export { type PreviewRequest, previewRestore, type RestorePreview } from './preview-restore.ts';
 export { type RestoreOutcome, type RestoreProgress, type RestoreRequest, restore } from './restore.ts';
 export { type RestoreFilterOptions, type RestoreVerdict, restoreFilter } from './restore-filter.ts';
+export { previewBucketRestore, restoreToBucket } from './restore-to-bucket.ts';

@@ -1,14 +1,17 @@
 import { type Command, Option } from 'commander';
 import { systemClock } from '#base';
-import type { OverwritePolicy } from '#sources';
+import { type OverwritePolicy, sourceKindOf } from '#sources';
+import type { Storage } from '#storage';
 import {
   type PreviewRequest,
   type Problem,
+  previewBucketRestore,
   previewRestore,
   type RestoreOutcome,
   type RestoreProgress,
   restore,
   restoreFilter,
+  restoreToBucket,
 } from '#workflows';
 import { counted, formatSeconds, formatSize } from '../output.ts';
 import { withProgress } from '../progress.ts';
@@ -37,7 +40,7 @@ interface Options extends SnapshotOptions {
 
 export function define(command: Command): void {
   addSnapshotOptions(command.argument('<snapshot[:path]>', 'an id, the beginning of one, or latest'))
-    .requiredOption('-t, --target <folder>', 'where it is restored to')
+    .requiredOption('-t, --target <folder>', 'where it is restored to: a folder, or a bucket')
     .addOption(
       new Option('--overwrite <when>', 'what happens to files that are there')
         .choices(['never', 'if-changed', 'if-newer', 'always'])
@@ -58,6 +61,7 @@ export function define(command: Command): void {
         'holdfast restore latest:/home/ada/thesis -r /srv/backup --target ~/thesis-of-yesterday',
         'holdfast restore latest -r /srv/backup --target / --include "*.conf" --dry-run',
         'holdfast restore latest --name shop -r /srv/backup --target /tmp/shop --verify',
+        'holdfast restore latest:/photos -r /srv/backup --target s3:https://s3.example.org/photos-again',
       ),
     )
     .action(action(run));
@@ -83,7 +87,9 @@ async function run(session: Session<Options>, text: string): Promise<number> {
     onProblem: (problem: Problem) => output.problem(problem.path, problem.error, problem.gravity),
     signal,
   };
-  if (options.dryRun) return preview(session, selection);
+  const isBucket = sourceKindOf(options.target) === 'bucket';
+  const storage = isBucket ? await session.openPlace(options.target) : undefined;
+  if (options.dryRun) return preview(session, { ...selection, storage });
   const startedMs = systemClock.monotonicMs();
   let progress: RestoreProgress | undefined;
   const outcome = await withProgress(
@@ -95,28 +101,30 @@ async function run(session: Session<Options>, text: string): Promise<number> {
       filesDone: progress?.filesDone ?? 0,
       filesTotal: progress?.filesTotal,
     }),
-    () =>
-      restore({
-        ...selection,
-        isSparse: options.sparse,
-        verify: options.verify,
-        ...(options.owner ? {} : { owners: false }),
-        onProgress: (live) => {
-          progress = live;
-        },
-      }),
+    () => {
+      const { verify, sparse: isSparse } = options;
+      const onProgress = (live: RestoreProgress) => {
+        progress = live;
+      };
+      if (storage) return restoreToBucket({ ...selection, storage, verify, onProgress });
+      const owners = options.owner ? {} : { owners: false };
+      return restore({ ...selection, isSparse, verify, ...owners, onProgress });
+    },
   );
   tell(session, outcome, (systemClock.monotonicMs() - startedMs) / 1000);
   return outcome.state === 'succeeded' ? 0 : exitCodePartial;
 }
 
-async function preview({ output }: Session<Options>, request: PreviewRequest): Promise<number> {
-  const outcome = await previewRestore({
-    ...request,
-    onEntry: ({ path, decision }) => {
-      if (!output.isJson && decision !== 'keep') output.note(`${decisions[decision]}  ${path}`);
-    },
-  });
+async function preview(
+  { output }: Session<Options>,
+  { storage, ...request }: PreviewRequest & { storage: Storage | undefined },
+): Promise<number> {
+  const onEntry: PreviewRequest['onEntry'] = ({ path, decision }) => {
+    if (!output.isJson && decision !== 'keep') output.note(`${decisions[decision]}  ${path}`);
+  };
+  const outcome = storage
+    ? await previewBucketRestore({ ...request, storage, onEntry })
+    : await previewRestore({ ...request, onEntry });
   const { state, created, replaced, unchanged, left, sizeBytes } = outcome;
   if (output.isJson) {
     const counts = { created, replaced, unchanged, left, total_bytes: sizeBytes };

@@ -21,7 +21,7 @@ import { contentAhead, loadAhead } from './read/load-ahead.ts';
 import { findSnapshot, type SnapshotFilter } from './snapshot/find-snapshot.ts';
 import { type LoadOptions, loadSnapshots } from './snapshot/load-snapshots.ts';
 import type { StoredSnapshot } from './snapshot/snapshot.ts';
-import type { TreeNode } from './snapshot/tree.ts';
+import type { Tree, TreeNode } from './snapshot/tree.ts';
 import { UnpackedFiles } from './unpacked.ts';
 
 export interface OpenOptions {
@@ -221,6 +221,11 @@ export class Repository {
 
   /** The entries of a folder, in order of their names' bytes. */
   async readTree(id: BlobId, signal?: AbortSignal): Promise<TreeNode[]> {
+    return (await this.readWholeTree(id, signal)).nodes;
+  }
+
+  /** The same, with the entries of types that this program does not know. */
+  async readWholeTree(id: BlobId, signal?: AbortSignal): Promise<Tree> {
     const reader = await this.blobReader();
     return reader.readTree(id, signal);
   }

@@ -40,7 +40,7 @@ export async function findAffected(
 /** A tree that cannot be read is a finding of its own already. */
 async function readIfPossible(reader: BlobReader, id: BlobId, signal?: AbortSignal): Promise<TreeNode[]> {
   try {
-    return await reader.readTree(id, signal);
+    return (await reader.readTree(id, signal)).nodes;
   } catch {
     signal?.throwIfAborted();
     return [];

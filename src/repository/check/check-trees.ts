@@ -67,7 +67,13 @@ async function readTree(
 ): Promise<TreeNode[]> {
   const { id, snapshot, path } = at;
   try {
-    return await reader.readTree(id, signal);
+    const { nodes, unknown } = await reader.readTree(id, signal);
+    for (const { name, type } of unknown) {
+      const entry = `${path === '/' ? '' : path}/${Buffer.from(name).toString()}`;
+      const message = `${entry}: of the unknown type '${type}', which a restore leaves out`;
+      report({ gravity: 'error', code: 'node-invalid', snapshot, path: entry, message });
+    }
+    return nodes;
   } catch (error) {
     signal?.throwIfAborted();
     const code = error instanceof StorageError ? 'unreadable' : 'tree-damaged';

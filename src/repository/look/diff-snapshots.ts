@@ -104,7 +104,7 @@ class Comparison {
 
   async #compareFolders(path: string, before: BlobId, after: BlobId): Promise<void> {
     this.#trees.expect([before, after]);
-    const pairs = pairsOf(await this.#trees.read(before), await this.#trees.read(after));
+    const pairs = pairsOf((await this.#trees.read(before)).nodes, (await this.#trees.read(after)).nodes);
     this.#trees.expect(pairs.flatMap(({ a, b }) => (a?.subtree === b?.subtree ? [] : subtreesOf(a, b))));
     for (const { a, b } of pairs) {
       this.#options.signal?.throwIfAborted();
@@ -139,7 +139,7 @@ class Comparison {
     this.#markBlobs(side, node);
     side.counts[node.type === 'file' ? 'files' : node.type === 'dir' ? 'dirs' : 'others']++;
     if (!node.subtree) return;
-    const nodes = await this.#trees.read(node.subtree);
+    const { nodes } = await this.#trees.read(node.subtree);
     this.#trees.expect(nodes.flatMap((one) => subtreesOf(one)));
     for (const one of nodes) await this.#tellAll(side, path, one);
   }

@@ -1,6 +1,6 @@
 import type { BlobId } from '../format/ids.ts';
 import type { Repository } from '../repository.ts';
-import type { TreeNode } from '../snapshot/tree.ts';
+import type { Tree } from '../snapshot/tree.ts';
 
 /** Trees that are read before they are asked for. */
 const treesMax = 16;
@@ -9,7 +9,7 @@ const treesMax = 16;
 export class TreesAhead {
   readonly #repository: Repository;
   readonly #signal: AbortSignal | undefined;
-  readonly #coming = new Map<BlobId, Promise<TreeNode[]>>();
+  readonly #coming = new Map<BlobId, Promise<Tree>>();
 
   constructor(repository: Repository, signal: AbortSignal | undefined) {
     this.#repository = repository;
@@ -25,7 +25,7 @@ export class TreesAhead {
   }
 
   /** @throws RepositoryError 'repository.damaged', 'repository.incomplete' */
-  async read(id: BlobId): Promise<TreeNode[]> {
+  async read(id: BlobId): Promise<Tree> {
     const tree = this.#begin(id);
     this.#coming.delete(id);
     return tree;
@@ -36,10 +36,10 @@ export class TreesAhead {
     this.#coming.delete(id);
   }
 
-  #begin(id: BlobId): Promise<TreeNode[]> {
+  #begin(id: BlobId): Promise<Tree> {
     const begun = this.#coming.get(id);
     if (begun) return begun;
-    const tree = this.#repository.readTree(id, this.#signal);
+    const tree = this.#repository.readWholeTree(id, this.#signal);
     // Reported by `read`; until then nobody waits for it.
     tree.catch(() => {});
     this.#coming.set(id, tree);

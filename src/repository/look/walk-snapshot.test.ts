@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import { checkRepository } from '../check/check-repository.ts';
 import { memoryStorage } from '../format/testing/memory-storage.ts';
 import type { Repository } from '../repository.ts';
 import type { StoredSnapshot } from '../snapshot/snapshot.ts';
+import { encodeSnapshot } from '../snapshot/snapshot-json.ts';
+import { storeIndex, storePack } from '../testing/handmade-pack.ts';
 import { initSmall, snapshotOf } from '../testing/small-repository.ts';
 import { diffSnapshots } from './diff-snapshots.ts';
 import { findInSnapshots } from './find-in-snapshots.ts';
@@ -29,8 +32,8 @@ beforeEach(async () => {
   readsAtOnce = 0;
   damaged = new Set();
   let reading = 0;
-  const readTree = repository.readTree.bind(repository);
-  repository.readTree = async (id, signal) => {
+  const readTree = repository.readWholeTree.bind(repository);
+  repository.readWholeTree = async (id, signal) => {
     reads.push(id);
     readsAtOnce = Math.max(readsAtOnce, ++reading);
     try {
@@ -168,4 +171,28 @@ test('a diff reads what differs, and for exact counts what is the same once', as
     assert.equal(reads.length, readCount);
     assert.equal(added.dataBlobs, dataBlobs, 'the content of four is in a/one already');
   }
+});
+
+test('an entry of an unknown type is told by a walk and by a check, never left out silently', async () => {
+  const plain = '{"nodes":[{"name":"door","type":"door","mtime":"2026-01-01T00:00:00Z","content":null}]}\n';
+  const pack = await storePack(repository, [{ type: 'tree', plain }]);
+  await storeIndex(repository, [pack]);
+  const { id: _, ...rest } = snapshot;
+  await repository.unpacked.save(
+    'snapshots',
+    encodeSnapshot({ ...rest, tree: pack.blobs[0]!.id, paths: ['/door'] }),
+  );
+  snapshot = (await repository.snapshots()).find(({ paths }) => paths[0] === '/door')!;
+  await assert.rejects(pathsOf(), { code: 'repository.version' });
+  const told: string[] = [];
+  assert.deepEqual(
+    await pathsOf({ onDamaged: ({ path, error }) => told.push(`${path}: ${error.message}`) }),
+    [],
+  );
+  assert.deepEqual(told, ["/door: an entry of the unknown type 'door'"]);
+  const { findings } = await checkRepository(repository);
+  assert.deepEqual(
+    findings.filter(({ code }) => code === 'node-invalid').map(({ path }) => path),
+    ['/door'],
+  );
 });

@@ -1,5 +1,5 @@
 import { printableOf } from '#base';
-import type { RepositoryError } from '../errors.ts';
+import { RepositoryError } from '../errors.ts';
 import type { BlobId } from '../format/ids.ts';
 import type { Repository } from '../repository.ts';
 import type { StoredSnapshot } from '../snapshot/snapshot.ts';
@@ -14,7 +14,7 @@ export interface WalkEntry {
   node: TreeNode;
 }
 
-/** A folder whose tree cannot be read. What is in it is passed over. */
+/** A folder whose tree cannot be read, or an entry of a type that this program does not know. It is passed over. */
 export interface DamagedFolder {
   path: string;
   tree: BlobId;
@@ -95,12 +95,28 @@ async function readFolder(
   { onDamaged, signal }: WalkOptions,
 ): Promise<TreeNode[]> {
   try {
-    return await trees.read(tree);
+    const { nodes, unknown } = await trees.read(tree);
+    for (const { name, type } of unknown)
+      tellUnknown({ path: `${path}/${printableOf(name)}`, type, tree }, onDamaged);
+    return nodes;
   } catch (error) {
     if (signal?.aborted || !onDamaged) throw error;
     onDamaged({ path: path || '/', tree, error: error as RepositoryError });
     return [];
   }
+}
+
+/** It may be something that a newer program saves; it must not be missing silently. */
+function tellUnknown(
+  { path, type, tree }: { path: string; type: string; tree: BlobId },
+  onDamaged: WalkOptions['onDamaged'],
+): void {
+  const error = new RepositoryError('repository.version', `an entry of the unknown type '${type}'`, {
+    hint: 'A newer program wrote it. Update Holdfast, or use that program.',
+    context: { path },
+  });
+  if (!onDamaged) throw error;
+  onDamaged({ path, tree, error });
 }
 
 function entriesOf(

@@ -9,7 +9,7 @@ import type { MasterKey } from '../format/sealed.ts';
 import { type BlobLocation, type BlobType, idWordsOfHex } from '../index/blob-table.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { isLoss } from '../loss.ts';
-import type { TreeNode } from '../snapshot/tree.ts';
+import type { Tree } from '../snapshot/tree.ts';
 import { decodeTree } from '../snapshot/tree-decode.ts';
 
 /** Trees of neighbouring folders lie side by side in a pack, so more than one is read at a time. */
@@ -91,8 +91,8 @@ export class BlobReader {
   }
 
   /** The entries of a folder, in order of their names' bytes. */
-  async readTree(id: BlobId, signal?: AbortSignal): Promise<TreeNode[]> {
-    return decodeTree(await this.read('tree', id, signal)).nodes;
+  async readTree(id: BlobId, signal?: AbortSignal): Promise<Tree> {
+    return decodeTree(await this.read('tree', id, signal));
   }
 
   /** Plain bytes of a blob; 0 when no index file knows it. */

@@ -95,6 +95,19 @@ test('adds a key to the first file, which may not be there yet, and reads them a
   assert.deepEqual(lines, [lineOf('open.line.example.org', two), lineOf('backup.example.org', one), '']);
 });
 
+test('says which file of known hosts cannot be used', async () => {
+  const folder = await temporaryFolder();
+  const known = new KnownHosts([folder]);
+  const expected = {
+    code: 'storage.access-denied',
+    message: /known hosts: EISDIR/,
+    hint: /HOLDFAST_SFTP_KNOWN/,
+  };
+  assert.throws(() => known.verdictOn(server, one), expected);
+  const below = new KnownHosts([join(await fileOf('not a folder'), 'known_hosts')]);
+  assert.throws(() => below.verdictOn(server, one), { code: 'storage.access-denied' });
+});
+
 test('shows the fingerprint that ssh-keygen shows', async () => {
   const path = join(await temporaryFolder(), 'key');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path]);

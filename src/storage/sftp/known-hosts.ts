@@ -1,7 +1,8 @@
 import { createHash, createHmac } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { systemCodeOf } from '#base';
+import { messageOf, systemCodeOf } from '#base';
+import { StorageError } from '../errors.ts';
 import { matchesHost } from './ssh-config.ts';
 
 /** What the known hosts say of a server's key. */
@@ -48,11 +49,15 @@ export class KnownHosts {
 
   add(server: Server, key: Uint8Array): void {
     const [file] = this.#files as readonly [string];
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const line = `${nameOf(server)} ${typeOf(key)} ${Buffer.from(key).toString('base64')}\n`;
     // Somebody's editor may have left the last line without its end.
     const isOpenLine = /[^\n]$/.test(textOf(file));
-    appendFileSync(file, isOpenLine ? `\n${line}` : line, { mode: 0o600 });
+    try {
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+      appendFileSync(file, isOpenLine ? `\n${line}` : line, { mode: 0o600 });
+    } catch (error) {
+      throw notUsable(file, error);
+    }
   }
 
   #keysOf(server: Server): KnownKey[] {
@@ -99,6 +104,13 @@ function textOf(file: string): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') return '';
-    throw error;
+    throw notUsable(file, error);
   }
+}
+
+function notUsable(file: string, cause: unknown): StorageError {
+  return new StorageError('storage.access-denied', `cannot use the known hosts: ${messageOf(cause)}`, {
+    hint: `Give the user that runs Holdfast the right to read and write ${file}, or name another file by HOLDFAST_SFTP_KNOWN_HOSTS.`,
+    cause,
+  });
 }

@@ -36,6 +36,9 @@ export class Session {
     });
     try {
       return new Session(await Promise.race([promise, tooLate]), clients, clock);
+    } catch (error) {
+      for (const each of clients.toReversed()) each.destroy();
+      throw error;
     } finally {
       answered.abort();
     }

@@ -15,6 +15,7 @@ const kinds = {
   'repository.path-not-found': { exitCode: 1, httpStatus: 404, retry: 'never' },
   'repository.pattern': { exitCode: 2, httpStatus: 400, retry: 'never' },
   'repository.key': { exitCode: 1, httpStatus: 409, retry: 'never' },
+  'repository.quota': { exitCode: 1, httpStatus: 507, retry: 'later' },
   'repository.read-only': { exitCode: 1, httpStatus: 403, retry: 'never' },
   'repository.lock-lost': { exitCode: 11, httpStatus: 409, retry: 'later' },
   'repository.clock': { exitCode: 1, httpStatus: 500, retry: 'never' },

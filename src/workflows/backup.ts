@@ -9,11 +9,14 @@ import type {
 import { loadImmutableRule, makeImmutable, writeSnapshot } from '#repository';
 import type { Source, SourceEvent } from '#sources';
 import { type FinalState, type Problem, stateOf } from './outcome.ts';
+import { assertRoom, type RepositoryUse, repositoryUse } from './quota.ts';
 
 export interface BackupRequest
   extends Omit<WriteSnapshotOptions, 'paths' | 'streamConcurrency' | 'onProblem' | 'onStart' | 'signal'> {
   repository: Repository;
   source: Source;
+  /** What the repository may take at most; when it does already, nothing is begun. */
+  quotaBytes?: number;
   onStart?: (live: {
     progress: WriteProgress;
     counts: StoredCounts;
@@ -26,6 +29,8 @@ export interface BackupRequest
 export interface BackupOutcome extends WrittenSnapshot {
   /** Nobody can delete the snapshot before, where the repository has such a rule. */
   immutableUntil?: Date;
+  /** What the repository took before, where a quota was given. */
+  use?: RepositoryUse;
   state: FinalState;
   problems: Problem[];
 }
@@ -33,11 +38,13 @@ export interface BackupOutcome extends WrittenSnapshot {
 /**
  * Backs a source up into a repository: one snapshot. Rejects when no snapshot could be written; what could not be
  * read of the source makes the state *partial* or *warning*.
+ * @throws RepositoryError 'repository.quota' before anything is read
  */
 export async function backup(request: BackupRequest): Promise<BackupOutcome> {
   const {
     repository,
     source,
+    quotaBytes,
     onStart,
     onProblem,
     signal = new AbortController().signal,
@@ -48,6 +55,8 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     problems.push(problem);
     onProblem?.(problem);
   };
+  const use = quotaBytes === undefined ? undefined : await repositoryUse(repository, { quotaBytes, signal });
+  if (use) assertRoom(use);
   const written = await writeSnapshot(
     repository,
     {
@@ -63,7 +72,13 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     },
   );
   const immutableUntil = await locked(request, written.snapshot, note);
-  return { ...written, problems, state: stateOf(problems), ...(immutableUntil && { immutableUntil }) };
+  return {
+    ...written,
+    problems,
+    state: stateOf(problems),
+    ...(immutableUntil && { immutableUntil }),
+    ...(use && { use }),
+  };
 }
 
 /** Before the snapshot is reported it is locked. A snapshot that is not is there all the same: *warning*. */

@@ -4,6 +4,7 @@ export { type Comparison, compareFolders, type Difference } from './compare-fold
 export { type ForgetOutcome, type ForgetRequest, forget } from './forget.ts';
 export type { FinalState, Problem } from './outcome.ts';
 export { type PreviewRequest, previewRestore, type RestorePreview } from './preview-restore.ts';
+export { describeUse, isNearlyFull, type RepositoryUse } from './quota.ts';
 export { type RestoreOutcome, type RestoreProgress, type RestoreRequest, restore } from './restore.ts';
 export { type RestoreFilterOptions, type RestoreVerdict, restoreFilter } from './restore-filter.ts';
 export { previewBucketRestore, restoreToBucket } from './restore-to-bucket.ts';

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { systemClock } from '#base';
 import type { CompressionMode, StoredSnapshot, WriteProgress } from '#repository';
 import type { FilesSource, Source, Totals } from '#sources';
-import { type BackupOutcome, backup } from '#workflows';
+import { type BackupOutcome, backup, describeUse, isNearlyFull } from '#workflows';
 import { addSourceOptions, chooseSource, type SourceOptions } from '../backup-source.ts';
 import { CliError } from '../errors.ts';
 import { counted, formatSeconds, formatSize } from '../output.ts';
@@ -29,6 +29,7 @@ interface Options extends SourceOptions {
   extraVerify: boolean;
   compression: CompressionMode;
   packSize?: number;
+  quota?: number;
 }
 
 const packSizes = { least: 4 * 1024 ** 2, most: 128 * 1024 ** 2 };
@@ -57,6 +58,11 @@ export function define(command: Command): void {
         .env('HOLDFAST_COMPRESSION'),
     )
     .option('--pack-size <size>', 'size of the files in the repository (16M)', parseSize)
+    .addOption(
+      new Option('--quota <size>', 'begin no backup when the repository takes so much; warn at 80 %')
+        .argParser(parseSize)
+        .env('HOLDFAST_QUOTA'),
+    )
     .addHelpText(
       'after',
       examples(
@@ -120,6 +126,7 @@ function writeOptions(options: Options) {
     ...(options.host ? { hostname: options.host } : {}),
     ...(options.time === undefined ? {} : { timeNs: options.time }),
     ...(options.packSize === undefined ? {} : { packSizeBytes: options.packSize }),
+    ...(options.quota === undefined ? {} : { quotaBytes: options.quota }),
   };
 }
 
@@ -172,7 +179,8 @@ function isCountable(source: Source): source is FilesSource {
 }
 
 function tell({ output, options }: Session<Options>, outcome: BackupOutcome, seconds: number): void {
-  const { summary, snapshot } = outcome;
+  const { summary, snapshot, use } = outcome;
+  if (use && isNearlyFull(use)) output.warning(`the repository is nearly full: ${describeUse(use)}`);
   if (output.isJson) {
     output.object({
       message_type: 'summary',

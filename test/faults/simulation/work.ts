@@ -47,7 +47,9 @@ export async function backup(process: SimulatedProcess, { place, repository }: O
       },
       (writer) => writeFiles(writer, meant.files, world.contents),
     );
-    if (problems.length > 0) throw new BrokenPromise(`a backup lost ${problems[0]!.path}`);
+    // A parent that a stale index does not know is told as odd: its files are read again.
+    const lost = problems.find(({ gravity }) => gravity === 'lost');
+    if (lost) throw new BrokenPromise(`a backup lost ${lost.path}`);
     meant.state = 'reported';
     world.note(`${process.name} reports ${meant.mark}`);
   } finally {

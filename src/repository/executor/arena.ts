@@ -1,5 +1,6 @@
 import { chunkerDataStart, chunkSizeMax, chunkSizeMin } from '../chunker/chunker.ts';
 import { codecScratchBytes, sealedSizeMax, sealOverheadBytes } from '../crypto/blob-codec.ts';
+import type { BlobType } from '../index/blob-table.ts';
 import { packEntrySizeMax, packTrailerBytes } from '../pack/pack-header.ts';
 
 /** Entries of one pack at most, so that its header stays far below restic's limit. */
@@ -66,6 +67,14 @@ export const laneFileBytes = chunkSizeMin;
 
 export function slotOffset(layout: ArenaLayout, slot: number): number {
   return layout.slotStart + slot * align(slotBytes);
+}
+
+/**
+ * The buffers that lanes fill with blobs of a type, first and last + 1. The last ones, one for each lane, are kept for
+ * trees: they stay almost empty, and pages that no pack of data ever touches cost no memory.
+ */
+export function packBuffersOf({ packBuffers, lanes }: ArenaLayout, type: BlobType): [number, number] {
+  return type === 'data' ? [0, packBuffers - lanes] : [packBuffers - lanes, packBuffers];
 }
 
 /** Offsets of a pack buffer: the body, and behind all bodies the plaintext of the header. */

@@ -25,20 +25,20 @@ export class BufferPool {
     return count;
   }
 
-  /** The lowest free buffer (so that few pages are touched), or -1. */
-  tryTake(): number {
-    for (let i = firstBuffer; i < this.#words.length; i++) {
+  /** The lowest free buffer (so that few pages are touched) from `from` on and before `to`, or -1. */
+  tryTake(from = 0, to = this.#words.length - firstBuffer): number {
+    for (let i = firstBuffer + from; i < firstBuffer + to; i++) {
       if (Atomics.compareExchange(this.#words, i, isFree, isTaken) === isFree) return i - firstBuffer;
     }
     return -1;
   }
 
-  /** Blocks this thread until a buffer is free; throws when the pool was abandoned. Never call it on the main thread. */
-  takeBlocking(): number {
+  /** Blocks this thread until such a buffer is free; throws when the pool was abandoned. Never call it on the main thread. */
+  takeBlocking(from?: number, to?: number): number {
     for (;;) {
       const generation = Atomics.load(this.#words, generationWord);
       if (Atomics.load(this.#words, abandonedWord) === 1) throw new Error('the upload of a pack failed');
-      const buffer = this.tryTake();
+      const buffer = this.tryTake(from, to);
       if (buffer >= 0) return buffer;
       Atomics.wait(this.#words, generationWord, generation);
     }

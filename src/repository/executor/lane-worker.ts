@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemRandom } from '#base';
 import { BlobTable, type TableSegment } from '../index/blob-table.ts';
-import type { ArenaLayout } from './arena.ts';
+import { type ArenaLayout, packBuffersOf } from './arena.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { Lane, type LaneOptions, type LaneTask } from './lane.ts';
 
@@ -26,7 +26,7 @@ const lane = new Lane({
   table,
   random: systemRandom,
   ports: {
-    takeBuffer: () => buffers.takeBlocking(),
+    takeBuffer: (type) => buffers.takeBlocking(...packBuffersOf(data.layout, type)),
     onPack: (pack, type) => port.postMessage({ pack, type }),
   },
 });

@@ -81,7 +81,7 @@ export interface LaneResults {
 
 /** Where a lane gets pack buffers and hands over full ones. */
 export interface LanePorts {
-  takeBuffer(): number;
+  takeBuffer(type: BlobType): number;
   onPack(pack: FinishedPack, type: BlobType): void;
 }
 
@@ -169,7 +169,7 @@ export class Lane {
     this.#codec.hash(offset, length, idAt);
     if (!this.#table.claim(type, idWords(this.#bytes, idAt))) return;
     const builder = this.#builders[type];
-    if (builder.needsBuffer) builder.begin(this.#ports.takeBuffer());
+    if (builder.needsBuffer) builder.begin(this.#ports.takeBuffer(type));
     // Trees are always compressed, as restic's; data only where it saves something.
     const compress =
       type === 'tree' ? 'always' : this.#options.compression === 'off' ? 'never' : 'if-smaller';
@@ -236,7 +236,7 @@ export class Lane {
     const builder = this.#builders[task.type];
     const damaged: number[] = [];
     task.blobs.forEach((blob, i) => {
-      if (builder.needsBuffer) builder.begin(this.#ports.takeBuffer());
+      if (builder.needsBuffer) builder.begin(this.#ports.takeBuffer(task.type));
       this.#buffer.write(blob.id, this.#places.id, 'hex');
       const isFull = builder.addSealed(blob.offset, blob, this.#places.id);
       if (isFull === undefined) {

@@ -32,6 +32,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   prune: { summary: 'free the space of what no snapshot needs', load: () => import('./commands/prune.ts') },
   copy: { summary: 'copy snapshots from another repository', load: () => import('./commands/copy.ts') },
+  replicate: {
+    summary: 'keep a second storage equal to a first',
+    load: () => import('./commands/replicate.ts'),
+  },
   tag: { summary: 'change the tags of snapshots', load: () => import('./commands/tag.ts') },
   key: { summary: 'manage the passwords of a repository', load: () => import('./commands/key.ts') },
   lock: {

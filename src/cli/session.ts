@@ -28,10 +28,17 @@ export interface Session<Options> {
   /** Opens another one. @param passwords where its password comes from */
   openAt(location: string, passwords: Passwords): Promise<Repository>;
   /** Opens a place that is no repository; closed after the command. */
-  openPlace(location: string): Promise<Storage>;
+  openPlace(location: string, options?: PlaceOptions): Promise<Storage>;
   /** Opens the place that the options name, as it is now; closed after the command. */
   openStorage(): Promise<Storage>;
   init(options: { chunkerPolynomial?: bigint }): Promise<Repository>;
+}
+
+interface PlaceOptions {
+  /** As it was then. */
+  asOf?: Date | undefined;
+  /** Where its login comes from; by default the process's own. */
+  environment?: NodeJS.ProcessEnv | undefined;
 }
 
 export interface Passwords {
@@ -67,10 +74,11 @@ export function action<Options>(
 function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]): Session<Options> {
   const signal = interruption();
   const output = new Output(options);
-  const storageAt = async (location: string, asOf?: Date): Promise<Storage> => {
+  const storageAt = async (location: string, { asOf, environment }: PlaceOptions = {}): Promise<Storage> => {
     const { limitUpload, limitDownload } = options;
     const storage = await openStorage(location, {
       ...(asOf ? { asOf } : {}),
+      ...(environment ? { env: environment } : {}),
       limits: {
         ...(limitUpload ? { uploadBytesPerSecond: limitUpload } : {}),
         ...(limitDownload ? { downloadBytesPerSecond: limitDownload } : {}),
@@ -101,7 +109,7 @@ function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]
     return openRepository({
       ...common,
       ...(await cacheFor(location)),
-      storage: await storageAt(location, options.asOf),
+      storage: await storageAt(location, options),
       password,
       ...(options.keyHint ? { keyHint: options.keyHint } : {}),
     });
@@ -112,7 +120,7 @@ function newSession<Options>(options: Options & GlobalOptions, opened: Storage[]
     signal,
     openAt,
     open: () => openAt(locationOf(options), own),
-    openPlace: (location) => storageAt(location),
+    openPlace: storageAt,
     openStorage: () => storageAt(locationOf(options)),
     init: async (more) => {
       const location = locationOf(options);

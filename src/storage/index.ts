@@ -12,6 +12,8 @@ export type {
   ByteRange,
   Capabilities,
   Content,
+  Copies,
+  CopySource,
   ExtendOptions,
   FileInfo,
   FileVersion,

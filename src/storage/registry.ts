@@ -16,15 +16,19 @@ type Open<Kind extends LocationKind> = (
 /** Kind → how it is opened. Its code is loaded when it is needed. */
 const kinds: { [Kind in LocationKind]?: Open<Kind> } = {
   local: async ({ path }, text) => new (await import('./local/local-storage.ts')).LocalStorage(path, text),
-  s3: async (place, text, { s3 }) => {
-    const { s3OptionsFrom } = await import('./s3/options.ts');
+  s3: async (place, text, { s3, env }) => {
+    const { s3LoginFrom, s3OptionsFrom } = await import('./s3/options.ts');
     const { S3Storage } = await import('./s3/s3-storage.ts');
-    return new S3Storage(place, text, { ...s3OptionsFrom(process.env), ...s3 });
+    return new S3Storage(place, text, {
+      ...s3OptionsFrom(env ?? process.env),
+      ...(env && s3LoginFrom(env)),
+      ...s3,
+    });
   },
-  sftp: async (place, text, { sftp }) => {
+  sftp: async (place, text, { sftp, env = process.env }) => {
     const { sftpOptionsFrom } = await import('./sftp/options.ts');
     const { SftpStorage } = await import('./sftp/sftp-storage.ts');
-    return new SftpStorage(place, text, { ...sftpOptionsFrom(process.env), ...sftp });
+    return new SftpStorage(place, text, { ...sftpOptionsFrom(env), ...sftp });
   },
 };
 
@@ -33,6 +37,8 @@ export interface OpenOptions {
   retry?: RetryOptions;
   /** Read-only, as the place was then; for storages that keep versions. */
   asOf?: Date;
+  /** Variables that options are taken from; by default the process's own. */
+  env?: Record<string, string | undefined>;
   /** Before the environment's. */
   s3?: S3Options;
   /** Before the environment's. */

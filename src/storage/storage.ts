@@ -67,6 +67,8 @@ export interface Versions {
   list(prefix: string, options?: ReadOptions): AsyncIterable<FileVersion>;
   read(name: string, versionId: string, range?: ByteRange, options?: ReadOptions): AsyncIterable<Uint8Array>;
   delete(name: string, versionId: string, options?: ReadOptions): Promise<void>;
+  /** Whether what is written over or hidden now stays as a version. */
+  areKept(options?: ReadOptions): Promise<boolean>;
 }
 
 /** Governance can be lifted by who holds a special right; compliance by nobody. */
@@ -130,6 +132,11 @@ export interface ReadObjectOptions extends ReadOptions {
   onFacts?: ((facts: ObjectFacts) => void) | undefined;
 }
 
+export interface ObjectVersionOptions extends ReadOptions {
+  /** undefined: the current one */
+  versionId?: string | undefined;
+}
+
 /** Optional power: a bucket as it is, whose keys need not be names of files (`a//b`, `/a`, `..`, `a/`). */
 export interface Objects {
   /**
@@ -139,8 +146,8 @@ export interface Objects {
   page(after: string | undefined, options?: ReadOptions): Promise<ObjectPage>;
   /** @throws StorageError 'storage.not-found' */
   read(key: string, options?: ReadObjectOptions): AsyncIterable<Uint8Array>;
-  stat(key: string, options?: ReadOptions): Promise<ObjectFacts | undefined>;
-  tags(key: string, options?: ReadOptions): Promise<Record<string, string>>;
+  stat(key: string, options?: ObjectVersionOptions): Promise<ObjectFacts | undefined>;
+  tags(key: string, options?: ObjectVersionOptions): Promise<Record<string, string>>;
   /** Replaces what was there. */
   write(key: string, content: Content, metadata: ObjectMetadata, options?: ReadOptions): Promise<void>;
 }
@@ -148,6 +155,24 @@ export interface Objects {
 export interface ObjectPage {
   objects: readonly BucketObject[];
   isLast: boolean;
+}
+
+/** A file as the service that holds it knows it. */
+export interface CopySource {
+  /** From `Copies.addressOf` of a storage with the same `service`. */
+  address: string;
+  sizeBytes: number;
+  /** The copy fails when the content has another mark by now, where the service heeds that. */
+  etag?: string | undefined;
+}
+
+/** Optional power: the service copies from one of its places to another, with metadata and tags, and no byte comes by us. */
+export interface Copies {
+  /** Two storages with the same text are worth a try; our login here may still not reach there. */
+  readonly service: string;
+  addressOf(name: string, versionId?: string): string;
+  /** @throws StorageError as `write` does, and 'storage.not-found' for the source */
+  copy(name: string, from: CopySource, options?: ReadOptions): Promise<void>;
 }
 
 /** Room on the storage, where it can tell. */
@@ -171,6 +196,7 @@ export interface Storage {
   readonly versions?: Versions;
   readonly retention?: Retention;
   readonly objects?: Objects;
+  readonly copies?: Copies;
 
   /**
    * Reads a file or a part of it.

@@ -5,6 +5,13 @@ export { type ForgetOutcome, type ForgetRequest, forget } from './forget.ts';
 export type { FinalState, Problem } from './outcome.ts';
 export { type PreviewRequest, previewRestore, type RestorePreview } from './preview-restore.ts';
 export { describeUse, isNearlyFull, type RepositoryUse } from './quota.ts';
+export type { CompareBy } from './replicate/changes.ts';
+export {
+  type PlannedChange,
+  type ReplicateOutcome,
+  type ReplicateRequest,
+  replicate,
+} from './replicate.ts';
 export { type RestoreOutcome, type RestoreProgress, type RestoreRequest, restore } from './restore.ts';
 export { type RestoreFilterOptions, type RestoreVerdict, restoreFilter } from './restore-filter.ts';
 export { previewBucketRestore, restoreToBucket } from './restore-to-bucket.ts';

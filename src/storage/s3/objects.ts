@@ -7,6 +7,7 @@ import type {
   ObjectMetadata,
   ObjectPage,
   Objects,
+  ObjectVersionOptions,
   ReadObjectOptions,
   ReadOptions,
 } from '../storage.ts';
@@ -59,8 +60,11 @@ export class S3Objects implements Objects {
     yield* readObject(this.#connection, { name, key, ifEtag, onAnswer, sizeBytes }, range, { signal });
   }
 
-  async stat(name: string, { signal }: ReadOptions = {}): Promise<ObjectFacts | undefined> {
-    const input = { Bucket: this.#connection.bucket, Key: this.#keys.rawKeyOf(name) };
+  async stat(
+    name: string,
+    { versionId, signal }: ObjectVersionOptions = {},
+  ): Promise<ObjectFacts | undefined> {
+    const input = this.#addressOf(name, versionId);
     try {
       const answer = await this.#connection.ask(
         { action: `look at ${name}`, right: 's3:GetObject' },
@@ -74,8 +78,11 @@ export class S3Objects implements Objects {
     }
   }
 
-  async tags(name: string, { signal }: ReadOptions = {}): Promise<Record<string, string>> {
-    const input = { Bucket: this.#connection.bucket, Key: this.#keys.rawKeyOf(name) };
+  async tags(
+    name: string,
+    { versionId, signal }: ObjectVersionOptions = {},
+  ): Promise<Record<string, string>> {
+    const input = this.#addressOf(name, versionId);
     const { TagSet = [] } = await this.#connection.ask(
       { action: `read the tags of ${name}`, right: 's3:GetObjectTagging' },
       (client, options) => client.send(new GetObjectTaggingCommand(input), options),
@@ -100,5 +107,10 @@ export class S3Objects implements Objects {
       if (error === watch.failure) throw error;
       throw this.#connection.asStorageError(error, { action: `write ${key}`, right: 's3:PutObject' });
     }
+  }
+
+  #addressOf(name: string, versionId: string | undefined) {
+    const address = { Bucket: this.#connection.bucket, Key: this.#keys.rawKeyOf(name) };
+    return { ...address, ...(versionId !== undefined && { VersionId: versionId }) };
   }
 }

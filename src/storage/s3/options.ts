@@ -47,6 +47,16 @@ export function s3OptionsFrom(env: Record<string, string | undefined>): S3Option
   };
 }
 
+/** The login of other variables than the process's own, which the SDK reads itself. */
+export function s3LoginFrom(
+  env: Record<string, string | undefined>,
+): Pick<S3Options, 'credentials' | 'profile'> {
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE } = env;
+  if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) return AWS_PROFILE ? { profile: AWS_PROFILE } : {};
+  const credentials = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY };
+  return { credentials: { ...credentials, ...(AWS_SESSION_TOKEN && { sessionToken: AWS_SESSION_TOKEN }) } };
+}
+
 /** `AES256`, `aws:kms` or `aws:kms:KEY`. */
 function encryptionOf(text: string): NonNullable<S3Options['encryption']> {
   const keyId = /^aws:kms:(.+)$/.exec(text)?.[1];

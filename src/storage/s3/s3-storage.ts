@@ -17,6 +17,7 @@ import type {
   WriteOptions,
 } from '../storage.ts';
 import { Connection, type S3Place } from './connection.ts';
+import { S3Copies } from './copies.ts';
 import { Keys } from './keys.ts';
 import { Listing } from './listing.ts';
 import { S3Objects } from './objects.ts';
@@ -40,6 +41,7 @@ export class S3Storage implements Storage {
   readonly versions: S3Versions;
   readonly retention: S3Retention;
   readonly objects: S3Objects;
+  readonly copies: S3Copies;
   readonly #connection: Connection;
   readonly #keys: Keys;
   readonly #listing: Listing;
@@ -53,7 +55,9 @@ export class S3Storage implements Storage {
     this.#keys = new Keys(place.prefix);
     this.#listing = new Listing(this.#connection);
     const stat: UploadSite['stat'] = (file, signal) => this.#statKey(file, signal);
-    this.#uploader = new Uploader({ connection: this.#connection, options, clock, random, stat });
+    const site = { connection: this.#connection, options, clock, random, stat };
+    this.#uploader = new Uploader(site);
+    this.copies = new S3Copies(place.endpoint, site, this.#keys);
     this.versions = new S3Versions(this.#connection, this.#keys, this.#listing);
     this.objects = new S3Objects(this.#connection, this.#keys, {
       listing: this.#listing,

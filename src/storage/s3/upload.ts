@@ -12,7 +12,7 @@ import { StorageError } from '../errors.ts';
 import type { Content, FileInfo, ObjectMetadata, WriteOptions } from '../storage.ts';
 import type { Connection } from './connection.ts';
 import { type ChecksumKind, checksumFields, md5Of } from './integrity.ts';
-import { metadataFields } from './metadata.ts';
+import { type NewObject, newObject } from './new-object.ts';
 import type { S3Options } from './options.ts';
 import { type Cut, cut } from './parts.ts';
 import { s3CodeOf } from './s3-error.ts';
@@ -22,7 +22,6 @@ const partAttemptsMax = 5;
 const pauseMs = 500;
 /** How long we wait for a server to forget an upload that failed. */
 const cleanUpMsMax = 10_000;
-const coldBytesMin = 128 * 1024;
 
 /** What an uploader needs of its surroundings. */
 export interface UploadSite {
@@ -33,12 +32,8 @@ export interface UploadSite {
   stat(file: { name: string; key: string }, signal: AbortSignal | undefined): Promise<FileInfo | undefined>;
 }
 
-interface File {
-  name: string;
-  key: string;
+interface File extends NewObject {
   signal: AbortSignal | undefined;
-  /** What is kept beside the bytes. */
-  metadata: ObjectMetadata;
 }
 
 /** Puts files into a bucket: in one request, or in parts of which each is repeated when it fails. */
@@ -122,7 +117,7 @@ export class Uploader {
         (client, options) =>
           client.send(
             new PutObjectCommand({
-              ...this.#target(file, bytes.length),
+              ...newObject(this.#site, file, bytes.length),
               Body: bytes,
               ContentLength: bytes.length,
               ...checksumFields(kind, bytes),
@@ -174,7 +169,7 @@ export class Uploader {
   }
 
   async #begin(file: File): Promise<string> {
-    const input = this.#target(file, coldBytesMin);
+    const input = newObject(this.#site, file);
     const { UploadId } = await this.#repeated(file, () =>
       this.#site.connection.ask(
         { action: `write ${file.name}`, right: 's3:PutObject' },
@@ -263,28 +258,7 @@ export class Uploader {
       }
     }
   }
-
-  /** Fields that every new object gets. */
-  #target({ name, key, metadata }: File, sizeBytes: number) {
-    const { connection, options, clock } = this.#site;
-    const { encryption, storageClass, lock } = options;
-    const isLocked = lock && !lock.exempt?.some((start) => name.startsWith(start));
-    return {
-      Bucket: connection.bucket,
-      Key: key,
-      ...(storageClass && sizeBytes >= coldBytesMin && { StorageClass: storageClass as 'STANDARD_IA' }),
-      ...metadataFields(metadata),
-      ...(encryption && { ServerSideEncryption: encryption.kind }),
-      ...(encryption?.kind === 'aws:kms' && encryption.keyId && { SSEKMSKeyId: encryption.keyId }),
-      ...(isLocked && {
-        ObjectLockMode: lock.mode === 'compliance' ? ('COMPLIANCE' as const) : ('GOVERNANCE' as const),
-        ObjectLockRetainUntilDate: new Date(clock.nowMs() + lock.days * dayMs),
-      }),
-    };
-  }
 }
-
-const dayMs = 24 * 60 * 60 * 1000;
 
 interface SentPart extends CompletedPart {
   PartNumber: number;

@@ -1,4 +1,4 @@
-import { DeleteObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetBucketVersioningCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { StorageError } from '../errors.ts';
 import type { ByteRange, FileVersion, ReadOptions, Versions } from '../storage.ts';
 import type { Connection } from './connection.ts';
@@ -81,6 +81,16 @@ export class S3Versions implements Versions {
       context: { ...error.context, ...(until && { retainedUntil: until }) },
       cause: error.cause,
     });
+  }
+
+  async areKept({ signal }: ReadOptions = {}): Promise<boolean> {
+    const input = { Bucket: this.#connection.bucket };
+    const { Status } = await this.#connection.ask(
+      { action: 'see whether the bucket keeps versions', right: 's3:GetBucketVersioning' },
+      (client, options) => client.send(new GetBucketVersioningCommand(input), options),
+      signal,
+    );
+    return Status === 'Enabled';
   }
 
   async #sizeOf(

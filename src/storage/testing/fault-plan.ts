@@ -64,6 +64,8 @@ export const faultKindsOf: Record<Operation, readonly FaultKind[]> = {
   'stat-object': anywhere,
   'read-tags': anywhere,
   'write-object': [...withEffect, 'cut'],
+  copy: withEffect,
+  'see-versioning': anywhere,
 };
 
 const middle = { delayMs: 1000, fraction: 0.5 };

@@ -8,6 +8,7 @@ import {
   around,
   type Call,
   type OpenListing,
+  type Operation,
   type ReadableFile,
   type Treatment,
   type WriteContent,
@@ -35,6 +36,8 @@ export function faulty(inner: Storage, options: FaultyOptions): Storage {
 }
 
 const listedBeforeCutMax = 10;
+/** Beside writes, what changes a listing. */
+const changing: readonly Operation[] = ['delete', 'hide', 'copy'];
 
 class Misbehaving implements Treatment {
   readonly leavesCalls = true;
@@ -84,7 +87,7 @@ class Misbehaving implements Treatment {
   }
 
   call<T>(call: Call, run: Ask<T>): Promise<T> {
-    if (call.operation === 'delete') return this.#change(call, () => run(call.signal));
+    if (changing.includes(call.operation)) return this.#change(call, () => run(call.signal));
     return this.#effect(call, () => run(call.signal));
   }
 

@@ -2,6 +2,7 @@ import type {
   ByteRange,
   Capabilities,
   Content,
+  Copies,
   FileInfo,
   ObjectFacts,
   Objects,
@@ -29,7 +30,9 @@ export type Operation =
   | 'read-object'
   | 'stat-object'
   | 'read-tags'
-  | 'write-object';
+  | 'write-object'
+  | 'copy'
+  | 'see-versioning';
 
 /** One call of a storage, as a wrapper sees it. */
 export interface Call {
@@ -63,7 +66,7 @@ export interface Treatment {
 
 /** A storage whose every call is treated. It has the optional powers that the inner one has, treated too. */
 export function around(inner: Storage, treatment: Treatment, capabilities?: Partial<Capabilities>): Storage {
-  const { versions, retention, objects } = inner;
+  const { versions, retention, objects, copies } = inner;
   return {
     location: inner.location,
     // Asked each time: a storage may learn what it can do after it was opened.
@@ -95,6 +98,7 @@ export function around(inner: Storage, treatment: Treatment, capabilities?: Part
     ...(versions && { versions: versionsAround(versions, treatment) }),
     ...(retention && { retention: retentionAround(retention, treatment) }),
     ...(objects && { objects: objectsAround(objects, treatment) }),
+    ...(copies && { copies: copiesAround(copies, treatment) }),
     close: () => inner.close(),
   };
 }
@@ -133,6 +137,10 @@ function versionsAround(inner: Versions, treatment: Treatment): Versions {
     delete: (name, versionId, { signal } = {}) =>
       treatment.call({ operation: 'delete-version', name, signal }, (signal) =>
         inner.delete(name, versionId, { signal }),
+      ),
+    areKept: ({ signal } = {}) =>
+      treatment.call({ operation: 'see-versioning', name: '', signal }, (signal) =>
+        inner.areKept({ signal }),
       ),
   };
 }
@@ -177,12 +185,14 @@ function objectsAround(inner: Objects, treatment: Treatment): Objects {
         sizeBytes: async (signal) => seen?.sizeBytes ?? (await inner.stat(key, { signal }))?.sizeBytes,
       });
     },
-    stat: (key, { signal } = {}) =>
+    stat: (key, { versionId, signal } = {}) =>
       treatment.call({ operation: 'stat-object', name: key, signal }, (signal) =>
-        inner.stat(key, { signal }),
+        inner.stat(key, { versionId, signal }),
       ),
-    tags: (key, { signal } = {}) =>
-      treatment.call({ operation: 'read-tags', name: key, signal }, (signal) => inner.tags(key, { signal })),
+    tags: (key, { versionId, signal } = {}) =>
+      treatment.call({ operation: 'read-tags', name: key, signal }, (signal) =>
+        inner.tags(key, { versionId, signal }),
+      ),
     write: (key, content, metadata, options = {}) =>
       treatment.write(
         { operation: 'write-object', name: key, signal: options.signal },
@@ -190,5 +200,14 @@ function objectsAround(inner: Objects, treatment: Treatment): Objects {
         options,
         (it, signal) => inner.write(key, it, metadata, { signal }),
       ),
+  };
+}
+
+function copiesAround(inner: Copies, treatment: Treatment): Copies {
+  return {
+    service: inner.service,
+    addressOf: (name, versionId) => inner.addressOf(name, versionId),
+    copy: (name, from, { signal } = {}) =>
+      treatment.call({ operation: 'copy', name, signal }, (signal) => inner.copy(name, from, { signal })),
   };
 }

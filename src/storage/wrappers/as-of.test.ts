@@ -35,6 +35,7 @@ function storageWith(
       yield range ? bytes.subarray(range.offset, range.offset + range.length) : bytes;
     },
     delete: async () => assert.fail('the past is not changed'),
+    areKept: async () => true,
   };
   return Object.assign(new MemoryStorage(), { versions, counts });
 }

@@ -176,6 +176,7 @@ test('optional powers are kept and retried', async () => {
         yield await sometimes(Buffer.from('old'));
       },
       delete: () => sometimes(undefined),
+      areKept: () => sometimes(true),
     },
     retention: {
       extend: () => sometimes(undefined),
@@ -190,9 +191,30 @@ test('optional powers are kept and retried', async () => {
   assert.deepEqual(await itemsOf(storage.versions!.list('')), [version]);
   assert.equal(Buffer.from(await collect(storage.versions!.read('file', 'v1'))).toString(), 'old');
   await storage.versions?.delete('file', 'v1');
+  assert.equal(await storage.versions?.areKept(), true);
   await storage.retention?.extend('file', until);
   assert.equal(await storage.retention?.retainedUntil('file'), until);
-  assert.equal(failures, 16);
+  assert.equal(failures, 18);
   assert.equal(retry(memory).versions, undefined);
   assert.equal(retry(memory).space, undefined);
+});
+
+test('copies by the service are kept and retried', async () => {
+  const memory = new MemoryStorage();
+  const plan = scripted({ copy: 'Ee' });
+  const clock = new LeapingClock();
+  const withCopies: Storage = Object.assign(memory, {
+    copies: {
+      service: 'memory',
+      addressOf: (name: string, versionId?: string) => `${name}@${versionId}`,
+      copy: async (name: string) => void memory.files.set(name, bytes),
+    },
+  });
+  const storage = retry(faulty(withCopies, { plan, clock }), { clock });
+  assert.equal(storage.copies?.service, 'memory');
+  assert.equal(storage.copies.addressOf('file', 'v1'), 'file@v1');
+  await storage.copies.copy('copy', { address: 'file@v1', sizeBytes: bytes.length });
+  await expectContent(storage, 'copy', bytes);
+  assert.deepEqual(plan.unmet(), []);
+  assert.equal(retry(new MemoryStorage()).copies, undefined);
 });

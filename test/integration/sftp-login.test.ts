@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -12,8 +12,15 @@ const server = await startSshd({ config: ['MaxAuthTries 3'] });
 after(() => server.stop());
 const { knownHostsFile, keyFile, password } = server;
 /** Nothing to log in with, and nobody known. */
-const sshFolder = mkdtempSync(join(tmpdir(), 'holdfast-ssh-'));
+const sshFolder = newHome();
 const bare: SftpOptions = { sshFolder, knownHostsFile };
+
+/** A folder to stand for `~/.ssh`. */
+function newHome(): string {
+  const path = mkdtempSync(join(tmpdir(), 'holdfast-ssh-'));
+  after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
 
 async function errorOf(options: SftpOptions, location = server.location('/data')): Promise<StorageError> {
   const storage = await openStorage(location, { sftp: options, retry: { attemptsMax: 1 } });
@@ -61,7 +68,7 @@ test('logs in by the agent, though it holds a wrong key first, and by the keys o
     agent.kill();
   }
   // An agent that is gone does not stop the other ways.
-  const home = mkdtempSync(join(tmpdir(), 'holdfast-ssh-'));
+  const home = newHome();
   copyFileSync(keyFile, join(home, 'id_ed25519'));
   await assertLogsIn({ sshFolder: home, knownHostsFile, agent: socket });
 });
@@ -146,7 +153,7 @@ test('goes through jump hosts, given or configured, and shows them no password',
   await assertLogsIn({ ...server.options, jump: `${jump},${jump}` });
   const refused = await errorOf({ ...bare, password, jump });
   assert.match(refused.message, /refuses to log in keeper \(had nothing to try/);
-  const home = mkdtempSync(join(tmpdir(), 'holdfast-ssh-'));
+  const home = newHome();
   const config = `
 Host place
   HostName 127.0.0.1

@@ -205,6 +205,12 @@ test('a read that breaks goes on in the same content, and never in another', asy
     Object.entries(await filesOf(repository, outcome)).map(([path, { text }]) => [path, text]),
     [['bucket/pre/a', content]],
   );
+  bucket.etagOf = () => '';
+  broken.clear();
+  bucket.put('a', content);
+  const unmarked = await saveTo(repository, retry(bucket, { pauseMs: 1 }));
+  assert.equal(unmarked.state, 'partial');
+  assert.match(problemsOf(unmarked)[0]!, /^lost \/bucket\/pre\/a: the connection broke while a was read/);
 });
 
 test('tags are read as it was said, and tags that cannot be read are told', async () => {

@@ -67,6 +67,7 @@ export class Listing {
   /** What one answer holds of the objects after a key, in the order of keys. */
   async objectsAfter(prefix: string, last: string | undefined, signal: AbortSignal | undefined) {
     const page = await this.#objectPage(prefix, { last, token: undefined }, signal);
+    this.#isFirstForm ||= page.isTruncated && page.token === undefined;
     const isStuck = page.objects.length === 0 || page.objects.some(({ key }) => key === last);
     if (page.isTruncated && isStuck) throw endless(prefix);
     return page;

@@ -89,6 +89,49 @@ test('does not list for ever when a server repeats its page', async () => {
   await expectError('storage.failed', listedNames(storageAt(server.endpoint), ''));
 });
 
+test('pages of objects go on after a key, in the old form where the new one is not known', async () => {
+  const server = await scriptedServer([
+    page(['prefix/a', 'prefix/b/'], `${truncated}<NextContinuationToken>more</NextContinuationToken>`),
+    page(['prefix//c'], truncated),
+    page(['prefix/d']),
+  ]);
+  const { objects } = storageAt(server.endpoint);
+  const names: string[][] = [];
+  for (let isLast = false; !isLast; ) {
+    const next = await objects!.page(names.at(-1)?.at(-1));
+    names.push(next.objects.map(({ name }) => name));
+    isLast = next.isLast;
+  }
+  assert.deepEqual(names, [['a', 'b/'], ['/c'], ['d']]);
+  const [, second, third] = server.asked.map(({ url }) => url) as [string, string, string];
+  assert(second.includes('start-after=prefix%2Fb%2F') && second.includes('list-type=2'), second);
+  assert(third.includes('marker=prefix%2F%2Fc') && !third.includes('list-type'), third);
+});
+
+test('a page of objects that is the one before again is refused', async () => {
+  const server = await scriptedServer([page(['prefix/a'], truncated), page(['prefix/a'], truncated)]);
+  const { objects } = storageAt(server.endpoint);
+  await objects!.page(undefined);
+  await expectError('storage.failed', objects!.page('a'));
+});
+
+test('a part of an object is asked for by its mark, and of another content refused', async () => {
+  const whole = { status: 206, body: '23456', headers: { 'content-range': 'bytes 2-6/10', etag: '"one"' } };
+  const server = await scriptedServer([whole, refusal(412, 'PreconditionFailed')]);
+  const { objects } = storageAt(server.endpoint);
+  let sizeBytes: number | undefined;
+  const onFacts = (facts: { sizeBytes: number }) => {
+    sizeBytes = facts.sizeBytes;
+  };
+  const read = await collect(objects!.read('../file', { range, ifEtag: '"one"', onFacts }));
+  assert.deepEqual([Buffer.from(read).toString(), sizeBytes], ['23456', 10]);
+  assert.deepEqual(
+    [server.asked[0]?.headers['if-match'], server.asked[0]?.url],
+    [...['"one"', '/bucket/prefix/../file?x-id=GetObject']],
+  );
+  await expectError('storage.failed', collect(objects!.read('../file', { range, ifEtag: '"one"' })));
+});
+
 test('reads encoded keys, and passes over folders that a console made', async () => {
   const encoded = '<EncodingType>url</EncodingType>';
   const server = await scriptedServer([page(['prefix/a+b%2Bc', 'prefix/folder/', 'prefix/%01'], encoded)]);

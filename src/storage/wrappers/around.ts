@@ -1,3 +1,4 @@
+import { StorageError } from '../errors.ts';
 import type {
   ByteRange,
   Capabilities,
@@ -172,6 +173,7 @@ function objectsAround(inner: Objects, treatment: Treatment): Objects {
         open(part, signal) {
           // What follows must be of the same content as what was passed on; a read that begins anew takes what is there.
           const isResumed = part !== undefined && part.offset > (range?.offset ?? 0);
+          if (isResumed && !seen?.etag && !ifEtag) throw unmarked(key);
           return inner.read(key, {
             signal,
             range: part,
@@ -210,4 +212,10 @@ function copiesAround(inner: Copies, treatment: Treatment): Copies {
     copy: (name, from, { signal } = {}) =>
       treatment.call({ operation: 'copy', name, signal }, (signal) => inner.copy(name, from, { signal })),
   };
+}
+
+function unmarked(key: string): StorageError {
+  return new StorageError('storage.failed', `the connection broke while ${key} was read`, {
+    hint: 'The server gives no mark of its content, by which the rest could be told from that of another. Start again.',
+  });
 }

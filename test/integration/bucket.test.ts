@@ -47,14 +47,25 @@ async function watch(server: S3Server): Promise<{ endpoint: string; seen: string
   return { endpoint: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, seen, proxy };
 }
 
-/** Runs the real command, with the server's credentials, while this process can answer as a proxy. */
+/** Runs the real command, while this process can answer as a proxy. */
 async function holdfast(server: S3Server, ...args: string[]) {
+  return holdfastAs({ login: server.credentials }, ...args);
+}
+
+type Login = S3Server['credentials'];
+
+/** @param from the login of the source, where it has its own */
+async function holdfastAs({ login, from }: { login: Login; from?: Login }, ...args: string[]) {
   const env = {
     PATH: process.env.PATH,
     HOME: folder,
     HOLDFAST_PASSWORD: password,
-    AWS_ACCESS_KEY_ID: server.credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: server.credentials.secretAccessKey,
+    AWS_ACCESS_KEY_ID: login.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: login.secretAccessKey,
+    ...(from && {
+      HOLDFAST_FROM_AWS_ACCESS_KEY_ID: from.accessKeyId,
+      HOLDFAST_FROM_AWS_SECRET_ACCESS_KEY: from.secretAccessKey,
+    }),
   };
   const run = promisify(execFile)(program, args, { env, maxBuffer: 64 * 1024 * 1024 });
   return run.then(
@@ -210,6 +221,19 @@ test('only what changed is read again, and rclone finds the restored bucket equa
     { ...restoredLarge, body: undefined, ETag: undefined },
     { ...((await describeBucket(versitygw, bucket))['p/large'] as object), body: undefined, ETag: undefined },
   );
+});
+
+test('the bucket may need another login than the repository', async () => {
+  const bucket = await versitygw.makeBucket();
+  await put(versitygw, bucket, [{ Key: 'a', Body: 'content' }]);
+  const repository = join(folder, 'login');
+  await makeRepository(repository);
+  const login = { accessKeyId: 'nobody', secretAccessKey: 'unknown' };
+  const args = ['backup', '-r', repository, `s3:${versitygw.endpoint}/${bucket}`];
+  const refused = await holdfastAs({ login }, ...args);
+  assert.equal(refused.status, 1, refused.stderr);
+  const { status, stderr } = await holdfastAs({ login, from: versitygw.credentials }, ...args);
+  assert.equal(status, 0, stderr);
 });
 
 test('a bucket that is not there, or is empty, and what a bucket does not know are refused', async () => {

@@ -5,6 +5,7 @@ import type { FilesSource, Source, Totals } from '#sources';
 import { type BackupOutcome, backup, describeUse, isNearlyFull } from '#workflows';
 import { addSourceOptions, chooseSource, type SourceOptions } from '../backup-source.ts';
 import { CliError } from '../errors.ts';
+import { fromEnvironment } from '../from-environment.ts';
 import { counted, formatSeconds, formatSize } from '../output.ts';
 import { versionNumber } from '../program-version.ts';
 import { withProgress } from '../progress.ts';
@@ -78,7 +79,10 @@ export function define(command: Command): void {
 
 async function run(session: Session<Options>, paths: string[]): Promise<number> {
   const { options, output, signal } = session;
-  const { source, problems, close } = await chooseSource(paths, options, session.openPlace);
+  const environment = fromEnvironment(process.env);
+  const { source, problems, close } = await chooseSource(paths, options, (location) =>
+    session.openPlace(location, { environment }),
+  );
   assertPackSize(options.packSize);
   const repository = await session.open();
   for (const problem of problems) output.problem(problem.path, problem.error, problem.gravity);

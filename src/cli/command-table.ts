@@ -48,6 +48,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./commands/repair.ts'),
   },
   storage: { summary: 'try a storage out', load: () => import('./commands/storage.ts') },
+  source: {
+    summary: 'try a source out: what a backup would find',
+    load: () => import('./commands/source.ts'),
+  },
   demo: {
     summary: 'back a folder up, restore it, and prove that nothing was lost',
     load: () => import('./commands/demo.ts'),

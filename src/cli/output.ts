@@ -84,8 +84,8 @@ export function formatSeconds(seconds: number): string {
 }
 
 /** `1 file`, `3 files`. */
-export function counted(count: number, noun: string): string {
-  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? noun : plural}`;
 }
 
 export { formatSize };

@@ -15,8 +15,16 @@ export { type StreamSourceOptions, streamSource } from './files/stream-source.ts
 export type { TargetFile, TargetFileState } from './files/target-file.ts';
 export { TargetPreview } from './files/target-preview.ts';
 export type { NeededRoom, TargetState } from './files/target-room.ts';
-export type { MongoSourceOptions } from './mongodb/mongo-source.ts';
-export type { NamespaceChoice } from './mongodb/namespaces.ts';
-export { openMongoSource } from './mongodb/open-mongodb.ts';
+export { type DumpManifest, parseManifest } from './mongodb/manifest.ts';
+export { isMongoUrl } from './mongodb/mongo-url.ts';
+export {
+  type MongoRestoreOptions,
+  openMongoSource,
+  preflightMongo,
+  restoreMongoDump,
+} from './mongodb/open-mongodb.ts';
+export type { MongoPreflight } from './mongodb/preflight.ts';
+export { type OpenDumpFile, type ReadBackCounts, readDumpBack } from './mongodb/read-dump-back.ts';
+export type { RestoredCounts } from './mongodb/restore-dump.ts';
 export { type SourceKind, sourceKindOf } from './registry.ts';
 export type { EntryContent, Source, SourceEvent, SourceProblem } from './source.ts';

@@ -5,6 +5,7 @@ export { type ForgetOutcome, type ForgetRequest, forget } from './forget.ts';
 export type { FinalState, Problem } from './outcome.ts';
 export { type PreviewRequest, previewRestore, type RestorePreview } from './preview-restore.ts';
 export { describeUse, isNearlyFull, type RepositoryUse } from './quota.ts';
+export { type ReadBackOutcome, readBack } from './read-back.ts';
 export type { CompareBy } from './replicate/changes.ts';
 export {
   type PlannedChange,
@@ -13,5 +14,6 @@ export {
   replicate,
 } from './replicate.ts';
 export { type RestoreOutcome, type RestoreProgress, type RestoreRequest, restore } from './restore.ts';
+export { type RestoreDatabaseOutcome, restoreDatabase } from './restore-database.ts';
 export { type RestoreFilterOptions, type RestoreVerdict, restoreFilter } from './restore-filter.ts';
 export { previewBucketRestore, restoreToBucket } from './restore-to-bucket.ts';

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { BSON, type Document, MongoClient } from 'mongodb';
-import { holdfast, jsonLines, makeRepository, password } from '../command/holdfast.ts';
+import { holdfast, jsonLines, makeRepository, password, startHoldfast } from '../command/holdfast.ts';
 import { freePort } from '../servers/free-port.ts';
 import { type MongoServer, startMongoServer } from '../servers/mongo-java-server.ts';
 import { Restic } from '../servers/restic.ts';
@@ -128,6 +130,7 @@ test('backs a whole deployment up as the folder that mongodump makes, with a man
   assert.equal(status, 0, stderr);
   const summary = jsonLines(stdout).find((line) => line.message_type === 'summary')!;
   assert.equal(summary.state, 'succeeded');
+  assert.equal(summary.read_back, 'matched');
   const top = restoreByRestic();
   assert.deepEqual(readdirSync(top).sort(), ['dump', 'manifest.json']);
   const dump = join(top, 'dump');
@@ -254,4 +257,105 @@ test('what restic shows of it has no secret', () => {
   const snapshots = new Restic({ repository, password }).run('snapshots', '--json');
   const [first] = JSON.parse(snapshots);
   assert.deepEqual(first.paths, [`/mongodb-127.0.0.1-${server.port}`]);
+});
+
+function restore(...args: string[]) {
+  return holdfast([
+    'restore',
+    'latest',
+    '--name',
+    'whole',
+    '-r',
+    repository,
+    '--target',
+    server.url,
+    ...args,
+  ]);
+}
+
+test('restores under other names, with indexes, and finds everything equal', async () => {
+  const names = ['--ns-from', '*.*', '--ns-to', 'back_*.*', '--ns-exclude', 'many.*'];
+  const { status, stdout, stderr } = restore(...names);
+  assert.equal(status, 0, stdout + stderr);
+  assert.match(stdout, /^restored and matched: counts, bytes and hashes are those of the manifest$/m);
+  for (const [database, collection] of [
+    ['zoo', 'types'],
+    ['zoo', '__proto__'],
+    ['shop', 'large'],
+    ['shop', 'orders'],
+  ] as const)
+    assert.deepEqual(
+      sorted(await rawOf(`back_${database}`, collection)),
+      sorted(await rawOf(database, collection)),
+    );
+  const indexes = await client.db('back_shop').collection('orders').indexes();
+  assert.deepEqual(indexes.map(({ name }) => name).sort(), ['_id_', 'by customer']);
+});
+
+test('never writes over what is there without the typed name', async () => {
+  const only = ['--ns-include', 'zoo.types'];
+  const refused = restore('--drop', ...only);
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /the target holds documents already: zoo\.types\n {2}hint: .*--yes-drop zoo/);
+  await client.db('zoo').collection('types').insertOne({ name: 'new' });
+  assert.equal(restore('--drop', '--yes-drop', 'zoo', ...only).status, 0);
+  assert.equal((await rawOf('zoo', 'types')).length, documents.length);
+  const aside = restore(...only);
+  assert.match(aside.stdout, /^zoo is there already and holds documents: it is restored as zoo_restored$/m);
+  assert.equal((await rawOf('zoo_restored', 'types')).length, documents.length);
+});
+
+test('source test tells what a backup would find', () => {
+  const { status, stdout } = holdfast(['source', 'test', server.url, '--db', 'shop']);
+  assert.equal(status, 0);
+  assert.match(stdout, /^MongoDB 5\.0\.0, standalone$/m);
+  assert.match(stdout, /^a backup would be not a single point in time/m);
+  assert.match(stdout, /^shop +3 +0 +5,001/m);
+});
+
+test('a server that is killed in the middle: partial, with the names of what is lost', async () => {
+  const doomed = await startMongoServer();
+  try {
+    const filler = await MongoClient.connect(doomed.url);
+    const some = Array.from({ length: 3000 }, (_, i) => ({ text: `${i}`.repeat(20) }));
+    await filler.db('shop').collection('orders').insertMany(some);
+    await filler.db('shop').collection('few').insertOne({ a: 1 });
+    await filler.close();
+    const args = ['--limit-read', '50K', '--batch-size', '20', '--collections-at-once', '2', '--json'];
+    const url = `${doomed.url}&serverSelectionTimeoutMS=500`;
+    const run = startHoldfast(['backup', '-r', repository, url, '--name', 'doomed', ...args]);
+    let stderr = '';
+    run.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    const ended = once(run, 'exit');
+    const lines: Record<string, unknown>[] = [];
+    for await (const text of createInterface({ input: run.stdout })) {
+      const line = JSON.parse(text);
+      lines.push(line);
+      if (line.message_type === 'status' && line.bytes_done > 20_000) await doomed.kill();
+    }
+    assert.deepEqual(await ended, [3, null]);
+    const summary = lines.at(-1)!;
+    assert.equal(summary.state, 'partial');
+    assert.equal(summary.read_back, 'matched');
+    assert.match(
+      stderr,
+      /dump\/shop\/orders\.bson.*cannot read shop\.orders: (connection .* closed|read ECONNRESET)/,
+    );
+    const manifest = JSON.parse(
+      new Restic({ repository, password }).run(
+        'dump',
+        String(summary.snapshot_id),
+        `/mongodb-127.0.0.1-${doomed.port}/manifest.json`,
+      ),
+    );
+    const lost = manifest.collections.filter((one: Document) => one.content === undefined);
+    assert.deepEqual(
+      lost.map((one: Document) => one.name),
+      ['orders'],
+    );
+  } finally {
+    await doomed.stop();
+  }
 });

@@ -2,13 +2,14 @@ import { type Command, Option } from 'commander';
 import { systemClock } from '#base';
 import type { CompressionMode, StoredSnapshot, WriteProgress } from '#repository';
 import type { FilesSource, Source, Totals } from '#sources';
-import { type BackupOutcome, backup, describeUse, isNearlyFull } from '#workflows';
+import { type BackupOutcome, backup, describeUse, isNearlyFull, type ReadBackOutcome } from '#workflows';
 import { addSourceOptions, chooseSource, type SourceOptions } from '../backup-source.ts';
 import { CliError } from '../errors.ts';
 import { fromEnvironment } from '../from-environment.ts';
 import { counted, formatSeconds, formatSize } from '../output.ts';
 import { versionNumber } from '../program-version.ts';
 import { withProgress } from '../progress.ts';
+import { proveSnapshot } from '../prove-snapshot.ts';
 import { action, examples, exitCodePartial, type Session } from '../session.ts';
 import { summaryJson } from '../snapshot-json.ts';
 import { collectTags, parseSize, parseTimeNs } from '../values.ts';
@@ -28,6 +29,8 @@ interface Options extends SourceOptions {
   scan: boolean;
   /** False by --no-extra-verify. */
   extraVerify: boolean;
+  /** False by --no-read-back. */
+  readBack: boolean;
   compression: CompressionMode;
   packSize?: number;
   quota?: number;
@@ -51,6 +54,7 @@ export function define(command: Command): void {
     .option('--ignore-inode', 'do not compare inodes', false)
     .option('--ignore-ctime', 'do not compare times of change', false)
     .option('--no-scan', 'do not count first; progress then has no total')
+    .option('--no-read-back', 'do not parse and compare the data of a database after it was stored')
     .option('--no-extra-verify', 'do not open each blob again before it is sent')
     .addOption(
       new Option('--compression <mode>', 'how hard to compress')
@@ -102,8 +106,10 @@ async function run(session: Session<Options>, paths: string[]): Promise<number> 
         signal,
       }),
   ).finally(close);
-  tell(session, outcome, live.elapsedSeconds);
-  const isPartial = problems.length > 0 || outcome.state !== 'succeeded';
+  const { snapshot } = outcome;
+  const proof = snapshot && options.readBack ? await proveSnapshot(session, repository, snapshot) : undefined;
+  tell(session, outcome, { seconds: live.elapsedSeconds, proof });
+  const isPartial = problems.length > 0 || [outcome, proof].some((one) => one && one.state !== 'succeeded');
   return isPartial ? exitCodePartial : 0;
 }
 
@@ -182,17 +188,22 @@ function isCountable(source: Source): source is FilesSource {
   return 'estimate' in source;
 }
 
-function tell({ output, options }: Session<Options>, outcome: BackupOutcome, seconds: number): void {
+function tell(
+  { output, options }: Session<Options>,
+  outcome: BackupOutcome,
+  { seconds, proof }: { seconds: number; proof: ReadBackOutcome | undefined },
+): void {
   const { summary, snapshot, use } = outcome;
   if (use && isNearlyFull(use)) output.warning(`the repository is nearly full: ${describeUse(use)}`);
   if (output.isJson) {
     output.object({
       message_type: 'summary',
-      state: outcome.state,
+      state: proof?.state === 'partial' ? 'partial' : outcome.state,
       dry_run: options.dryRun,
       ...summaryJson(summary),
       total_duration: seconds,
-      problems: outcome.problems.length,
+      problems: outcome.problems.length + (proof?.problems.length ?? 0),
+      ...(proof ? { read_back: proof.state === 'succeeded' ? 'matched' : 'differs' } : {}),
       snapshot_id: snapshot?.id,
       immutable_until: outcome.immutableUntil?.toISOString(),
     });

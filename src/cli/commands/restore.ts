@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { systemClock } from '#base';
-import { type OverwritePolicy, sourceKindOf } from '#sources';
+import { isMongoUrl, type OverwritePolicy, sourceKindOf } from '#sources';
 import type { Storage } from '#storage';
 import {
   type PreviewRequest,
@@ -15,6 +15,11 @@ import {
 } from '#workflows';
 import { counted, formatSeconds, formatSize } from '../output.ts';
 import { withProgress } from '../progress.ts';
+import {
+  addRestoreDatabaseOptions,
+  type RestoreDatabaseOptions,
+  restoreIntoDatabase,
+} from '../restore-database.ts';
 import { action, examples, exitCodePartial, type Session } from '../session.ts';
 import {
   addSnapshotOptions,
@@ -24,23 +29,21 @@ import {
 } from '../snapshot-options.ts';
 import { collectText } from '../values.ts';
 
-interface Options extends SnapshotOptions {
-  target: string;
+interface Options extends SnapshotOptions, RestoreDatabaseOptions {
   overwrite: OverwritePolicy;
-  include?: string[];
-  iinclude?: string[];
-  exclude?: string[];
-  iexclude?: string[];
   sparse: boolean;
   verify: boolean;
-  dryRun: boolean;
   /** False by --no-owner. */
   owner: boolean;
 }
 
 export function define(command: Command): void {
   addSnapshotOptions(command.argument('<snapshot[:path]>', 'an id, the beginning of one, or latest'))
-    .requiredOption('-t, --target <folder>', 'where it is restored to: a folder, or a bucket')
+    .addOption(
+      new Option('-t, --target <folder>', 'where it is restored to: a folder, a bucket, or a database')
+        .env('HOLDFAST_TARGET')
+        .makeOptionMandatory(),
+    )
     .addOption(
       new Option('--overwrite <when>', 'what happens to files that are there')
         .choices(['never', 'if-changed', 'if-newer', 'always'])
@@ -53,7 +56,8 @@ export function define(command: Command): void {
     .option('--verify', 'read everything back from the target and compare it', false)
     .option('-n, --dry-run', 'tell what would be written, and change nothing', false)
     .option('--sparse', 'make holes of zeros', false)
-    .option('--no-owner', 'do not set owners and groups')
+    .option('--no-owner', 'do not set owners and groups');
+  addRestoreDatabaseOptions(command)
     .addHelpText(
       'after',
       examples(
@@ -62,6 +66,7 @@ export function define(command: Command): void {
         'holdfast restore latest -r /srv/backup --target / --include "*.conf" --dry-run',
         'holdfast restore latest --name shop -r /srv/backup --target /tmp/shop --verify',
         'holdfast restore latest:/photos -r /srv/backup --target s3:https://s3.example.org/photos-again',
+        'holdfast restore latest --name shop -r /srv/backup --target mongodb://db.example.org/',
       ),
     )
     .action(action(run));
@@ -72,6 +77,7 @@ async function run(session: Session<Options>, text: string): Promise<number> {
   const { id, path } = splitSnapshotPath(text);
   const repository = await session.open();
   const snapshot = await repository.findSnapshot(id, filterOf(options));
+  if (isMongoUrl(options.target)) return restoreIntoDatabase(session, repository, snapshot);
   const selection = {
     repository,
     snapshot,

@@ -4,6 +4,7 @@ import { findElement } from './bson-bytes.ts';
 import type { MongoConnection } from './connection.ts';
 import { canBeAtTime, isReadAt } from './consistency.ts';
 import { ContentHash } from './content-hash.ts';
+import { type DataPlace, dataPlaceOf } from './data-place.ts';
 import { type DumpFile, textFile } from './dump-file.ts';
 import { dumpStemOf } from './dump-names.ts';
 import { valueToExtendedJson } from './extended-json.ts';
@@ -104,18 +105,16 @@ export class DumpedCollection {
   }
 
   get #dataName(): string {
-    return `${dumpStemOf(this.#hasBuckets ? `system.buckets.${this.name}` : this.name)}.bson`;
+    return `${dumpStemOf(this.#place.collection)}.bson`;
   }
 
-  /** Before 8.3 the data of a time series lies in a collection beside it. */
-  get #hasBuckets(): boolean {
-    const [major = 0, minor = 0] = this.#options.connection.server.version.split('.').map(Number);
-    return this.#options.listed.type === 'timeseries' && (major < 8 || (major === 8 && minor < 3));
+  get #place(): DataPlace {
+    return dataPlaceOf(this.#options.listed, this.#options.connection.server);
   }
 
   async *#read(signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const { connection, batchSize, rate } = this.#options;
-    const collection = this.#hasBuckets ? `system.buckets.${this.name}` : this.name;
+    const { collection, isRawData } = this.#place;
     let isWhole = false;
     try {
       const gone = await this.#options.isGone();
@@ -128,7 +127,7 @@ export class DumpedCollection {
         database: this.database,
         collection,
         atClusterTime,
-        isRawData: this.#options.listed.type === 'timeseries' && !this.#hasBuckets,
+        isRawData,
         batchSize,
         hash: this.#hash,
         rate,
@@ -139,8 +138,9 @@ export class DumpedCollection {
       if (before !== undefined && after !== undefined) this.#counted = { before, after };
       isWhole = true;
     } catch (error) {
-      this.error = ((await this.#options.isGone(error)) ?? error) as Error;
-      throw this.error;
+      this.error = error as Error;
+      await this.#options.isGone(error);
+      throw error;
     } finally {
       if (!isWhole) this.error ??= new Error('reading it was given up');
       this.#end();

@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import { isMongoUrl, type MongoPreflight, preflightMongo } from '#sources';
+import { CliError } from '../errors.ts';
+import { counted, formatSize, type Output, table } from '../output.ts';
+import { action, examples, type Session } from '../session.ts';
+
+interface Options {
+  db?: string;
+  users: boolean;
+}
+
+export function define(command: Command): void {
+  command
+    .command('test')
+    .summary('tell what a backup of a database would find, and which right is missing')
+    .description('Looks at a database, changes nothing, and tells what a backup would do.')
+    .argument('[url]', 'such as mongodb://db.example.org/ (HOLDFAST_SOURCE_URL)')
+    .option('--db <name>', 'only this database', undefined)
+    .option('--users', 'users and roles too', false)
+    .addHelpText(
+      'after',
+      examples('holdfast source test mongodb://db.example.org/', 'holdfast source test --db shop --json'),
+    )
+    .action(action(run));
+}
+
+async function run({ options, output }: Session<Options>, given?: string): Promise<number> {
+  const url = given ?? process.env.HOLDFAST_SOURCE_URL;
+  if (!url || !isMongoUrl(url))
+    throw new CliError('cli.usage', 'no URL of a database was given', {
+      hint: 'Give one like mongodb://db.example.org/, or set HOLDFAST_SOURCE_URL.',
+    });
+  const found = await preflightMongo({ url, database: options.db, withUsers: options.users });
+  if (output.isJson) output.object({ message_type: 'preflight', ...found });
+  else tell(output, found);
+  return found.unfitDatabases.length > 0 || (found.missing ?? []).length > 0 ? 1 : 0;
+}
+
+function tell(output: Output, found: MongoPreflight): void {
+  const { server, databases, consistency, missing, commands, unfitDatabases } = found;
+  const set = server.setName ? ` ${server.setName}` : '';
+  const compatibility = server.featureCompatibility
+    ? `, feature compatibility ${server.featureCompatibility}`
+    : '';
+  output.note(`MongoDB ${server.version}, ${server.topology}${set}${compatibility}`);
+  output.note(`a backup would be ${consistency}`);
+  const rows = databases.map(({ name, collections, views, documents, dataBytes }) => [
+    name,
+    String(collections),
+    String(views),
+    documents === undefined ? '' : documents.toLocaleString('en'),
+    dataBytes === undefined ? '' : formatSize(dataBytes),
+  ]);
+  for (const line of table(['Database', 'Collections', 'Views', 'Documents', 'Data'], rows))
+    output.note(line);
+  for (const name of unfitDatabases)
+    output.line(`FAILED  the database ${JSON.stringify(name)} cannot be a folder, and would be lost`);
+  output.note('not in any dump: search indexes, server parameters, the state of a cluster, database local');
+  if (missing === undefined) {
+    output.note('rights: the server did not tell; it asks for no login, or does not know');
+    return;
+  }
+  if (missing.length === 0) {
+    output.note('rights: nothing is missing');
+    return;
+  }
+  output.line(`FAILED  ${counted(missing.length, 'right')} missing:`);
+  for (const { resource, actions } of missing)
+    output.line(`        ${actions.join(', ')} on ${JSON.stringify(resource)}`);
+  output.line('        hint: Make a user for backups with these commands in mongosh:');
+  output.line(`        db.getSiblingDB('admin').runCommand(${JSON.stringify(commands.createRole)})`);
+  output.line(`        db.getSiblingDB('admin').runCommand(${JSON.stringify(commands.createUser)})`);
+}

@@ -1,0 +1,133 @@
+import type { Command } from 'commander';
+import { systemClock } from '#base';
+import type { Repository, StoredSnapshot } from '#repository';
+import { type RestoreDatabaseOutcome, restoreDatabase } from '#workflows';
+import { CliError } from './errors.ts';
+import { counted, formatSeconds, formatSize } from './output.ts';
+import { withProgress } from './progress.ts';
+import { exitCodePartial, type Session } from './session.ts';
+import { collectText, parseCount } from './values.ts';
+
+/** Options of a restore whose target is a MongoDB deployment. */
+export interface RestoreDatabaseOptions {
+  target: string;
+  dryRun: boolean;
+  nsFrom?: string[];
+  nsTo?: string[];
+  nsInclude?: string[];
+  nsExclude?: string[];
+  drop: boolean;
+  yesDrop?: string[];
+  collectionsAtOnce?: number;
+  include?: string[];
+  exclude?: string[];
+  iinclude?: string[];
+  iexclude?: string[];
+}
+
+export function addRestoreDatabaseOptions(command: Command): Command {
+  return command
+    .option(
+      '--ns-include <pattern>',
+      'MongoDB: only such namespaces, like shop.* (may be repeated)',
+      collectText,
+    )
+    .option('--ns-exclude <pattern>', 'MongoDB: not such namespaces (may be repeated)', collectText)
+    .option('--ns-from <pattern>', 'MongoDB: rename such namespaces … (may be repeated)', collectText)
+    .option('--ns-to <pattern>', 'MongoDB: … to these, in the same order', collectText)
+    .option('--drop', 'MongoDB: replace collections that are there', false)
+    .option('--yes-drop <name>', 'MongoDB: confirms that for a database or a collection', collectText)
+    .option('--collections-at-once <count>', 'MongoDB: how many are restored at once (4)', parseCount);
+}
+
+/** Restores the dump of a snapshot into the deployment that `--target` names. @returns the exit code */
+export async function restoreIntoDatabase(
+  { options, output, signal }: Session<RestoreDatabaseOptions>,
+  repository: Repository,
+  snapshot: StoredSnapshot,
+): Promise<number> {
+  let bytesDone = 0;
+  const startedMs = systemClock.monotonicMs();
+  const renames = renamesOf(options);
+  const outcome = await withProgress(
+    output,
+    () => ({ phase: 'restoring', bytesDone, filesDone: 0 }),
+    () =>
+      restoreDatabase({
+        repository,
+        snapshot,
+        url: options.target,
+        includes: options.nsInclude,
+        excludes: options.nsExclude,
+        renames,
+        drop: options.drop,
+        confirmed: options.yesDrop,
+        collectionsAtOnce: options.collectionsAtOnce,
+        dryRun: options.dryRun,
+        onPlan({ collections, moved, left }) {
+          for (const { from, to } of moved)
+            output.note(`${from} is there already and holds documents: it is restored as ${to}`);
+          for (const namespace of left) output.note(`${namespace} is left out: it belongs to the system`);
+          if (!options.dryRun) return;
+          for (const { manifest, database, name } of collections)
+            output.note(`${manifest.database}.${manifest.name} → ${database}.${name}`);
+        },
+        onBytes: (count) => {
+          bytesDone += count;
+        },
+        onProblem: ({ path, error, gravity }) => output.problem(path, error, gravity),
+        signal,
+      }),
+  );
+  if (output.isJson) output.object(summaryOf(outcome, (systemClock.monotonicMs() - startedMs) / 1000));
+  else if (options.dryRun) output.note('dry run: nothing was written');
+  else tell(output, outcome, (systemClock.monotonicMs() - startedMs) / 1000);
+  return outcome.state === 'succeeded' ? 0 : exitCodePartial;
+}
+
+function renamesOf(options: RestoreDatabaseOptions): { from: string; to: string }[] {
+  const { nsFrom = [], nsTo = [], include, exclude, iinclude, iexclude } = options;
+  if (include || exclude || iinclude || iexclude)
+    throw new CliError('cli.usage', 'files are chosen by --include and --exclude, and a database has none', {
+      hint: 'Choose collections with --ns-include and --ns-exclude.',
+    });
+  if (nsFrom.length !== nsTo.length)
+    throw new CliError('cli.usage', 'each --ns-from needs its --ns-to', {
+      hint: 'Write for example --ns-from "shop.*" --ns-to "shop_restored.*".',
+    });
+  return nsFrom.map((from, i) => ({ from, to: nsTo[i]! }));
+}
+
+function summaryOf(outcome: RestoreDatabaseOutcome, seconds: number): object {
+  return {
+    message_type: 'summary',
+    state: outcome.state,
+    seconds_elapsed: seconds,
+    collections: outcome.collections,
+    views: outcome.views,
+    documents: outcome.documents,
+    bytes_restored: outcome.bytes,
+    indexes: outcome.indexes,
+    collections_matched: outcome.matched,
+    problems: outcome.problems.length,
+    problems_of_backup: outcome.inherited,
+  };
+}
+
+function tell(output: Session<unknown>['output'], outcome: RestoreDatabaseOutcome, seconds: number): void {
+  const { collections, documents, bytes, indexes, views, matched, state, problems, inherited } = outcome;
+  const parts = [
+    counted(documents, 'document'),
+    counted(collections, 'collection'),
+    counted(indexes, 'index', 'indexes'),
+    ...(views > 0 ? [counted(views, 'view')] : []),
+  ];
+  output.note(`restored ${parts.join(', ')}: ${formatSize(bytes)} in ${formatSeconds(seconds)}`);
+  if (inherited > 0)
+    output.note(`the backup itself was not whole: ${counted(inherited, 'problem')}, see its manifest.json`);
+  output.note(
+    state === 'succeeded' && matched === collections
+      ? 'restored and matched: counts, bytes and hashes are those of the manifest'
+      : `not whole: ${counted(problems.length, 'problem')}, listed above (${state})`,
+  );
+}

@@ -1,0 +1,73 @@
+import { createRequire } from 'node:module';
+import type { Document } from 'mongodb';
+import { elementsOf } from './bson-bytes.ts';
+import type { MongoConnection } from './connection.ts';
+
+/** The driver's own class for a section of documents in a message (OP_MSG, kind 1). */
+interface DocumentSequence {
+  push(document: Document, bytes: Uint8Array): number;
+}
+
+// The driver serializes what it is given, which loses duplicate names, order and types; see docs/decisions/0121.
+const { DocumentSequence: Sequence } = createRequire(import.meta.url)('mongodb/lib/cmap/commands.js') as {
+  DocumentSequence: new (field: string) => DocumentSequence;
+};
+
+/** What became of one batch. */
+export interface InsertedBatch {
+  inserted: number;
+  /** Why documents were refused, by the server's words. */
+  refused: string[];
+}
+
+export interface InsertOptions {
+  database: string;
+  collection: string;
+  isOrdered: boolean;
+  /** Fields of the command that depend on the server and on the kind of collection. */
+  more: Document;
+}
+
+/** Inserts documents byte for byte. @throws SourceError when the server does not answer */
+export async function insertRaw(
+  connection: MongoConnection,
+  documents: readonly Uint8Array[],
+  { database, collection, isOrdered, more }: InsertOptions,
+): Promise<InsertedBatch> {
+  const sequence = new Sequence('documents');
+  for (const document of documents) sequence.push({}, document);
+  const command = {
+    insert: collection,
+    ordered: isOrdered,
+    ...more,
+    writeConcern: { w: 'majority' },
+    documents: sequence,
+  };
+  const reply = await connection.command(database, command, `cannot insert into ${database}.${collection}`);
+  const errors = (reply.writeErrors ?? []) as { errmsg?: string }[];
+  const refused = errors.map(({ errmsg }) => connection.url.redact(String(errmsg)));
+  const concern: unknown = reply.writeConcernError?.errmsg;
+  return {
+    inserted: Number(reply.n),
+    refused: concern === undefined ? refused : [...refused, `not durable on a majority: ${concern}`],
+  };
+}
+
+/** The document as a server stores it: `_id` comes first. */
+export function asStored(document: Uint8Array): Uint8Array {
+  let at = 4;
+  for (const element of elementsOf(document)) {
+    const end = element.value.byteOffset + element.value.length - document.byteOffset;
+    if (element.name === '_id') {
+      if (at === 4) return document;
+      return Buffer.concat([
+        document.subarray(0, 4),
+        document.subarray(at, end),
+        document.subarray(4, at),
+        document.subarray(end),
+      ]);
+    }
+    at = end;
+  }
+  return document;
+}

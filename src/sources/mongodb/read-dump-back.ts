@@ -1,0 +1,74 @@
+import { messageOf } from '#base';
+import { documentsIn } from './bson-bytes.ts';
+import { ContentHash, isSameContent } from './content-hash.ts';
+import { type CollectionManifest, type DumpManifest, dumpFolder } from './manifest.ts';
+
+/** Reads a file beside the manifest: `dump/shop/orders.bson`. */
+export type OpenDumpFile = (path: string) => AsyncIterable<Uint8Array>;
+
+export interface ReadBackOptions {
+  /** Told of everything that is not as the manifest states. */
+  onProblem(problem: { path: string; error: Error; gravity: 'lost' }): void;
+  onBytes?: ((count: number) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ReadBackCounts {
+  collections: number;
+  documents: number;
+  bytes: number;
+}
+
+/**
+ * Parses a stored dump again, document by document, and compares count, bytes and hash of each collection with the
+ * manifest. @returns what matched
+ */
+export async function readDumpBack(
+  manifest: DumpManifest,
+  open: OpenDumpFile,
+  { onProblem, onBytes, signal }: ReadBackOptions,
+): Promise<ReadBackCounts> {
+  const counts: ReadBackCounts = { collections: 0, documents: 0, bytes: 0 };
+  for (const collection of manifest.collections) {
+    const path = `${collection.database}.${collection.name}`;
+    try {
+      await assertMetadata(collection, open);
+      const { content } = collection;
+      if (content && collection.dataFile) {
+        const found = await contentOf(open(`${dumpFolder}/${collection.dataFile}`), onBytes);
+        if (!isSameContent(found, content))
+          throw new Error(
+            `read back ${found.count} documents, ${found.bytes} bytes, hash ${found.hash}; the manifest states ${content.count}, ${content.bytes}, ${content.hash}`,
+          );
+        counts.documents += found.count;
+        counts.bytes += found.bytes;
+      }
+      counts.collections++;
+    } catch (error) {
+      signal?.throwIfAborted();
+      onProblem({
+        path,
+        error: new Error(`not as it was dumped: ${messageOf(error)}`, { cause: error }),
+        gravity: 'lost',
+      });
+    }
+  }
+  return counts;
+}
+
+async function contentOf(stream: AsyncIterable<Uint8Array>, onBytes?: (count: number) => void) {
+  const hash = new ContentHash();
+  for await (const document of documentsIn(stream)) {
+    hash.add(document);
+    onBytes?.(document.length);
+  }
+  return hash.summary();
+}
+
+async function assertMetadata({ metadataFile, name }: CollectionManifest, open: OpenDumpFile): Promise<void> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of open(`${dumpFolder}/${metadataFile}`)) pieces.push(piece);
+  const metadata: unknown = JSON.parse(Buffer.concat(pieces).toString());
+  if ((metadata as { collectionName?: unknown }).collectionName !== name)
+    throw new Error('its metadata names another collection');
+}

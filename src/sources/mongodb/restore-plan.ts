@@ -1,0 +1,170 @@
+import { SourceError } from '../errors.ts';
+import type { MongoConnection } from './connection.ts';
+import { isDatabaseName } from './dump-names.ts';
+import type { CollectionManifest } from './manifest.ts';
+import { namespaceFilter, namespaceRenamer } from './namespaces.ts';
+
+/** What of a dump is restored, and under which names. */
+export interface RestoreChoice {
+  includes?: readonly string[] | undefined;
+  excludes?: readonly string[] | undefined;
+  renames?: readonly { from: string; to: string }[] | undefined;
+  /** Replace what is there: drops each collection before it is restored. */
+  drop?: boolean | undefined;
+  /** Databases and namespaces whose replacement was confirmed by typing their names. */
+  confirmed?: readonly string[] | undefined;
+}
+
+export interface PlannedCollection {
+  manifest: CollectionManifest;
+  database: string;
+  name: string;
+  /** Whether something of the name is there: empty, or to be dropped. */
+  isThere: boolean;
+}
+
+export interface RestorePlan {
+  collections: PlannedCollection[];
+  /** Databases that get another name, because theirs is taken. */
+  moved: { from: string; to: string }[];
+  /** System collections, which a restore of documents would break. */
+  left: string[];
+}
+
+const copiesMax = 1000;
+
+/**
+ * Decides where everything goes, before anything is written. Without renames a database whose collections hold
+ * documents already is restored beside itself, as `NAME_restored`.
+ * @throws SourceError 'sources.target' when something would be overwritten; 'sources.absent' when nothing is wanted
+ */
+export async function planRestore(
+  connection: MongoConnection,
+  collections: readonly CollectionManifest[],
+  choice: RestoreChoice,
+): Promise<RestorePlan> {
+  const isWanted = namespaceFilter(choice);
+  const wanted = collections.filter(({ database, name }) => isWanted(`${database}.${name}`));
+  const left = wanted.filter(isOfTheSystem);
+  const data = wanted.filter((one) => !isOfTheSystem(one));
+  if (data.length === 0)
+    throw new SourceError('sources.absent', 'nothing of the dump is wanted', {
+      hint: 'Look into its manifest for what there is, and check the patterns.',
+    });
+  const rename = namespaceRenamer(choice.renames ?? []);
+  const targets = data.map((manifest) => ({
+    manifest,
+    ...splitNamespace(rename(`${manifest.database}.${manifest.name}`)),
+  }));
+  refuseDoubles(targets);
+  const there = await whatIsThere(connection, targets);
+  const occupied = targets.filter(({ database, name }) => there.get(database)?.get(name));
+  const moved =
+    choice.drop || (choice.renames ?? []).length > 0
+      ? refuseUnlessConfirmed(occupied, choice)
+      : await moveAside(connection, new Set(occupied.map(({ database }) => database)));
+  const aside = new Map(moved.map(({ from, to }) => [from, to]));
+  return {
+    collections: targets.map(({ manifest, database, name }) => ({
+      manifest,
+      database: aside.get(database) ?? database,
+      name,
+      isThere: !aside.has(database) && (there.get(database)?.has(name) ?? false),
+    })),
+    moved,
+    left: left.map(({ database, name }) => `${database}.${name}`),
+  };
+}
+
+/** Users, roles and the state of a cluster are no documents to insert. */
+function isOfTheSystem({ database, name }: CollectionManifest): boolean {
+  return (
+    database === 'config' || database === 'local' || (database === 'admin' && name.startsWith('system.'))
+  );
+}
+
+function splitNamespace(namespace: string): { database: string; name: string } {
+  const dot = namespace.indexOf('.');
+  const [database, name] = [namespace.slice(0, dot), namespace.slice(dot + 1)];
+  if (dot < 0 || name === '' || !isDatabaseName(database))
+    throw new SourceError('sources.pattern', `${JSON.stringify(namespace)} is no name of a collection`, {
+      hint: 'Write --ns-to like --ns-from: a database, a dot, a collection.',
+    });
+  return { database, name };
+}
+
+type Target = { manifest: CollectionManifest; database: string; name: string };
+
+function refuseDoubles(targets: readonly Target[]): void {
+  const seen = new Set<string>();
+  for (const { database, name } of targets) {
+    const namespace = `${database}.${name}`;
+    if (seen.has(namespace))
+      throw new SourceError('sources.pattern', `two collections would be restored as ${namespace}`, {
+        hint: 'Choose names by --ns-from and --ns-to that keep them apart.',
+      });
+    seen.add(namespace);
+  }
+}
+
+/** Database → collection → whether it holds anything. A view counts as something. */
+async function whatIsThere(
+  connection: MongoConnection,
+  targets: readonly Target[],
+): Promise<Map<string, Map<string, boolean>>> {
+  const there = new Map<string, Map<string, boolean>>();
+  for (const database of new Set(targets.map((one) => one.database))) {
+    const listed = await connection.db(database).listCollections({}, { nameOnly: true }).toArray();
+    const types = new Map(listed.map(({ name, type }) => [name, type]));
+    const found = new Map<string, boolean>();
+    for (const { name } of targets.filter((one) => one.database === database)) {
+      const type = types.get(name);
+      if (type !== undefined)
+        found.set(name, type === 'view' || (await holdsDocuments(connection, database, name)));
+    }
+    there.set(database, found);
+  }
+  return there;
+}
+
+async function holdsDocuments(connection: MongoConnection, database: string, name: string): Promise<boolean> {
+  const command = { find: name, limit: 1, singleBatch: true };
+  const what = `cannot see whether ${database}.${name} holds documents`;
+  return (await connection.rawDocuments(database, command, what)).length > 0;
+}
+
+function refuseUnlessConfirmed(occupied: readonly Target[], { drop, confirmed = [] }: RestoreChoice): [] {
+  const names = occupied.map(({ database, name }) => `${database}.${name}`);
+  const open = drop
+    ? occupied.flatMap(({ database }, i) =>
+        confirmed.includes(database) || confirmed.includes(names[i]!) ? [] : [names[i]!],
+      )
+    : names;
+  if (open.length === 0) return [];
+  const shown = `${open.slice(0, 5).join(', ')}${open.length > 5 ? ` and ${open.length - 5} more` : ''}`;
+  const databases = [...new Set(open.map((name) => name.slice(0, name.indexOf('.'))))];
+  throw new SourceError('sources.target', `the target holds documents already: ${shown}`, {
+    hint: `Restore under another name with --ns-from and --ns-to, or replace them with --drop ${databases.map((name) => `--yes-drop ${name}`).join(' ')}.`,
+  });
+}
+
+async function moveAside(
+  connection: MongoConnection,
+  databases: ReadonlySet<string>,
+): Promise<{ from: string; to: string }[]> {
+  const moved: { from: string; to: string }[] = [];
+  for (const from of databases) moved.push({ from, to: await freeName(connection, from) });
+  return moved;
+}
+
+async function freeName(connection: MongoConnection, database: string): Promise<string> {
+  for (let copy = 1; copy <= copiesMax; copy++) {
+    const name = `${database}_restored${copy === 1 ? '' : copy}`;
+    if (!isDatabaseName(name)) break;
+    if ((await connection.db(name).listCollections({}, { nameOnly: true }).toArray()).length === 0)
+      return name;
+  }
+  throw new SourceError('sources.target', `no free name was found for the database ${database}`, {
+    hint: 'Give one with --ns-from and --ns-to.',
+  });
+}

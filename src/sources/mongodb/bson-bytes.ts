@@ -35,9 +35,9 @@ export const bsonTypes = {
 const types = bsonTypes;
 
 /** Length and final zero. */
-export const documentBytesMin = 5;
+const documentBytesMin = 5;
 /** A server's limit is 16 MiB; entries that it makes itself may have 16 KiB more. */
-export const documentBytesMax = 16 * 1024 * 1024 + 16 * 1024;
+const documentBytesMax = 16 * 1024 * 1024 + 16 * 1024;
 
 const fixedBytes = new Map<number, number>([
   [types.double, 8],

@@ -3,7 +3,7 @@ import { SourceError } from '../errors.ts';
 import { mongoError } from './mongo-error.ts';
 import { type MongoUrl, parseMongoUrl } from './mongo-url.ts';
 
-export type Topology = 'standalone' | 'replica set' | 'sharded';
+type Topology = 'standalone' | 'replica set' | 'sharded';
 
 /** What a deployment is; texts are as the server gives them. */
 export interface ServerFacts {

@@ -45,12 +45,15 @@ export async function* readCollection(options: ReadCollectionOptions): AsyncGene
         assertDocument(document);
         hash.add(document);
         largestBytes = Math.max(largestBytes, document.length);
-        if (!piece.hasRoom(document)) yield* piece.take();
+        if (!piece.hasRoom(document)) {
+          await rate.pay(piece.length, signal);
+          yield piece.take();
+        }
         piece.add(document);
       }
       if (piece.length > 0) {
         await rate.pay(piece.length, signal);
-        yield* piece.take();
+        yield piece.take();
       }
       const fitting = Math.floor(replyBytesGoal / largestBytes);
       cursor.setBatchSize(Math.min(options.batchSize, Math.max(1, fitting)));
@@ -108,10 +111,10 @@ class Piece {
     this.#length += document.length;
   }
 
-  /** Yields what was added; the reader may keep it. */
-  *take(): Generator<Uint8Array> {
+  /** What was added, for the reader to keep; begins anew. */
+  take(): Uint8Array {
     const full = this.#bytes.subarray(0, this.#length);
     this.#length = 0;
-    yield full;
+    return full;
   }
 }

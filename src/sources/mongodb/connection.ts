@@ -1,4 +1,11 @@
-import { type Db, type Document, MongoClient, type MongoClientOptions, MongoParseError } from 'mongodb';
+import {
+  type Db,
+  type Document,
+  MongoClient,
+  type MongoClientOptions,
+  MongoParseError,
+  type ReadPreference,
+} from 'mongodb';
 import { SourceError } from '../errors.ts';
 import { mongoError } from './mongo-error.ts';
 import { type MongoUrl, parseMongoUrl } from './mongo-url.ts';
@@ -46,6 +53,16 @@ export class MongoConnection {
     }
   }
 
+  /** Commands do not inherit it from the client by themselves. */
+  get readPreference(): ReadPreference {
+    return this.client.readPreference;
+  }
+
+  /** For cursors that yield documents as bytes. */
+  get rawReads(): { raw: true; readPreference: ReadPreference } {
+    return { raw: true, readPreference: this.readPreference };
+  }
+
   db(name: string): Db {
     return this.client.db(name);
   }
@@ -53,8 +70,7 @@ export class MongoConnection {
   /** Runs a command. `what` says in an error what could not be done. */
   async command(db: string, command: Document, what: string): Promise<Document> {
     try {
-      // Int64 stays exact; nothing of a document is taken from here.
-      return await this.db(db).command(command, { promoteLongs: true });
+      return await this.db(db).command(command, { readPreference: this.readPreference });
     } catch (error) {
       throw mongoError(error, what, this.url);
     }
@@ -63,7 +79,7 @@ export class MongoConnection {
   /** The same where a server may not know the command, or the user may not give it. */
   async tryCommand(db: string, command: Document): Promise<Document | undefined> {
     try {
-      return await this.db(db).command(command);
+      return await this.db(db).command(command, { readPreference: this.readPreference });
     } catch {
       return undefined;
     }
@@ -72,7 +88,7 @@ export class MongoConnection {
   /** All documents that a command's cursor yields, as bytes. */
   async rawDocuments(db: string, command: Document, what: string): Promise<Uint8Array[]> {
     try {
-      const cursor = this.db(db).runCursorCommand(command, { raw: true });
+      const cursor = this.db(db).runCursorCommand(command, this.rawReads);
       const documents: Uint8Array[] = [];
       // A view would keep the whole reply alive.
       for await (const document of cursor) documents.push(Buffer.from(document as unknown as Uint8Array));

@@ -104,6 +104,24 @@ test('a server that accepts snapshot reads and ignores them is not believed', as
   assert.match(manifest.consistency.sentence, /^not a single point in time.*ignores them\)$/);
 });
 
+test('reads from a secondary where there is one, unless the URL says otherwise', async () => {
+  const modes = new Set<string>();
+  server = await startScriptedMongo({
+    databases: shop({ orders: {} }),
+    setName: 'rs0',
+    intercept(command) {
+      if (command.find) modes.add(String(command.$readPreference?.mode ?? 'primary'));
+      return undefined;
+    },
+  });
+  const url = `mongodb://127.0.0.1:${server.port}/?replicaSet=rs0`;
+  await collectDump(mongoSource({ url }));
+  assert.deepEqual([...modes], ['secondaryPreferred']);
+  modes.clear();
+  await collectDump(mongoSource({ url: `${url}&readPreference=nearest` }));
+  assert.deepEqual([...modes], ['nearest']);
+});
+
 test('a cursor that dies loses its collection, by name, and no other', async () => {
   const documents = Array.from({ length: 100 }, (_, i) => bson({ _id: i }));
   const { files, manifest, problems } = await dump({

@@ -78,7 +78,7 @@ function openCursor(options: ReadCollectionOptions): RunCommandCursor {
     ...(atClusterTime ? { readConcern: { level: 'snapshot', atClusterTime } } : {}),
     ...(isRawData ? { rawData: true } : {}),
   };
-  return connection.db(database).runCursorCommand(command, { raw: true });
+  return connection.db(database).runCursorCommand(command, connection.rawReads);
 }
 
 async function hasNext(cursor: RunCommandCursor, signal: AbortSignal): Promise<boolean> {

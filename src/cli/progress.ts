@@ -63,7 +63,8 @@ function formatProgress(shown: Shown): string {
   const rate = elapsedMs > 0 ? (bytesDone / elapsedMs) * 1000 : 0;
   const parts = [phase];
   if (bytesTotal) {
-    const share = Math.min(1, bytesDone / bytesTotal);
+    // What is read is not yet stored and checked: all is done when the line is gone.
+    const share = Math.min(0.99, bytesDone / bytesTotal);
     const full = Math.floor(share * barWidth);
     parts.push(
       `${'█'.repeat(full)}${'░'.repeat(barWidth - full)} ${String(Math.floor(share * 100)).padStart(3)} %`,

@@ -1,5 +1,5 @@
 import type { FileInfo, FileVersion } from '#storage';
-import type { NameContents } from './inventory.ts';
+import type { NameContents } from './name-contents.ts';
 
 /** One thing to do at the target. */
 export type Change =

@@ -1,15 +1,9 @@
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import type { FileInfo, FileVersion } from '#storage';
 import type { Change } from './changes.ts';
+import type { NameContents } from './name-contents.ts';
 
 export type Side = 'from' | 'to';
-
-/** All that both sides have under one name, oldest first. Without versions that is at most one on each side. */
-export interface NameContents {
-  name: string;
-  from: FileVersion[];
-  to: FileVersion[];
-}
 
 const sides: readonly Side[] = ['from', 'to'];
 const cacheKiB = 8 * 1024;

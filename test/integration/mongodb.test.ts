@@ -339,10 +339,7 @@ test('a server that is killed in the middle: partial, with the names of what is 
     const summary = lines.at(-1)!;
     assert.equal(summary.state, 'partial');
     assert.equal(summary.read_back, 'matched');
-    assert.match(
-      stderr,
-      /dump\/shop\/orders\.bson.*cannot read shop\.orders: (connection .* closed|read ECONNRESET)/,
-    );
+    assert.match(stderr, /dump\/shop\/orders\.bson.*cannot read shop\.orders: /);
     const manifest = JSON.parse(
       new Restic({ repository, password }).run(
         'dump',

@@ -281,6 +281,20 @@ test('replays versions in order, markers too, and goes on where it was cut off',
   assert.deepEqual(to.versionsOf('a').slice(-2), ['four', 'five']);
 });
 
+test('a marker that seems to come later, as those of one second do, brings no content twice', async () => {
+  const { from, to } = twoPlaces();
+  from.put('a', 'one');
+  await from.retention.hide('a');
+  from.put('a', 'two');
+  await succeed(from, to, { isWithVersions: true });
+  from.put('a', 'three');
+  const [one, marker, two, three] = from.history.get('a')!;
+  from.history.set('a', [one!, two!, { ...marker!, modifiedAt: two!.modifiedAt }, three!]);
+  await succeed(from, to, { isWithVersions: true });
+  assert.deepEqual(to.versionsOf('a').filter(Boolean), ['one', 'two', 'three']);
+  assert.equal((await succeed(from, to, { isWithVersions: true })).versions, 0);
+});
+
 test('replayed versions keep their own metadata when they come by us', async () => {
   const { from, to } = twoPlaces();
   withoutCopies(to);

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DeleteObjectCommand, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { seededRandom } from '#base';
 import { holdfast, jsonLines, makeRepository, password, startHoldfast } from '../command/holdfast.ts';
@@ -160,6 +161,9 @@ test('a folder to a server with SSH, and patterns', { concurrency: false }, asyn
   }
 });
 
+/** S3 tells whole seconds. */
+const nextSecond = () => delay(1100);
+
 test('versions are replayed from bucket to bucket, and only the new ones later', async () => {
   const [from, to] = [
     await server.makeBucket({ keeps: 'versions' }),
@@ -179,10 +183,13 @@ test('versions are replayed from bucket to bucket, and only the new ones later',
   };
   await put('1');
   await put('22');
+  await nextSecond();
   await server.client.send(new DeleteObjectCommand({ Bucket: from, Key: 'a' }));
+  await nextSecond();
   await put('4444');
   assert.equal(replicate(at(server, from), at(server, to), ['--versions']).versions_replayed, 4);
   assert.deepEqual(await sizesAt(to), [1, 2, 'marker', 4]);
+  await nextSecond();
   await put('55555');
   assert.equal(replicate(at(server, from), at(server, to), ['--versions']).versions_replayed, 1);
   assert.deepEqual(await sizesAt(to), await sizesAt(from));

@@ -50,16 +50,28 @@ function deleteOf(name: string, to: readonly FileVersion[]): Change | undefined 
   return current && { action: 'delete', name, to: current };
 }
 
-/** The target's newest versions are found among the source's; what came after them is missing. */
+/**
+ * The target's newest contents are found among the source's; what came after them is missing. Markers are no help in
+ * that: within one second, S3 does not tell whether they came before or after a content.
+ */
 function replayOf(name: string, from: FileVersion[], to: FileVersion[]): Change | undefined {
-  let overlap = Math.min(from.length, to.length);
-  while (!to.slice(to.length - overlap).every((version, i) => isSameVersion(from[i]!, version))) overlap--;
-  const versions = from.slice(overlap);
-  return versions.length > 0 ? { action: 'replay', name, versions } : undefined;
+  const [ours, theirs] = [from, to].map((all) => all.filter(({ isDeleteMarker }) => !isDeleteMarker)) as [
+    FileVersion[],
+    FileVersion[],
+  ];
+  let overlap = Math.min(ours.length, theirs.length);
+  while (!theirs.slice(theirs.length - overlap).every((version, i) => isSameContent(ours[i]!, version)))
+    overlap--;
+  const missing = overlap === 0 ? from : from.slice(from.indexOf(ours[overlap - 1]!) + 1);
+  // What is hidden already need not be hidden again.
+  const isHidden = to.length === 0 || to.at(-1)!.isDeleteMarker;
+  const start = isHidden ? missing.findIndex(({ isDeleteMarker }) => !isDeleteMarker) : 0;
+  return missing.length > 0 && start >= 0
+    ? { action: 'replay', name, versions: missing.slice(start) }
+    : undefined;
 }
 
-function isSameVersion(from: FileVersion, to: FileVersion): boolean {
-  if (from.isDeleteMarker || to.isDeleteMarker) return from.isDeleteMarker === to.isDeleteMarker;
+function isSameContent(from: FileVersion, to: FileVersion): boolean {
   const [fromMd5, toMd5] = [md5In(from.etag), md5In(to.etag)];
   return from.sizeBytes === to.sizeBytes && (!fromMd5 || !toMd5 || fromMd5 === toMd5);
 }

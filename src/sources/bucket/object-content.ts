@@ -1,5 +1,6 @@
 import { type FileAttributes, isRetryable, messageOf } from '#base';
 import { type BucketObject, type ObjectFacts, type Storage, StorageError } from '#storage';
+import { plainAttributes, timeNsOf } from '../plain-attributes.ts';
 import type { StreamContent } from '../source.ts';
 import { fromExtendedAttributes, type ObjectRecord, toExtendedAttributes } from './object-attributes.ts';
 
@@ -117,7 +118,7 @@ function attributesOf(
 ): FileAttributes {
   const extendedAttributes = toExtendedAttributes(record);
   return {
-    ...plainAttributes('file', object.modifiedAt),
+    ...plainAttributes('file', object.modifiedAt ? timeNsOf(object.modifiedAt) : 0n),
     sizeBytes: object.sizeBytes,
     ...(extendedAttributes.length > 0 && { extendedAttributes }),
   };
@@ -125,26 +126,7 @@ function attributesOf(
 
 /** A folder of keys has no time of its own; that of 1970 keeps its tree the same from one snapshot to the next. */
 export function folderAttributes(): FileAttributes {
-  return plainAttributes('dir', undefined);
-}
-
-function plainAttributes(type: 'file' | 'dir', modifiedAt: Date | undefined): FileAttributes {
-  const timeNs = BigInt(modifiedAt?.getTime() ?? 0) * 1_000_000n;
-  return {
-    type,
-    mode: type === 'dir' ? 0o755 : 0o644,
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    user: '',
-    group: '',
-    mtimeNs: timeNs,
-    atimeNs: timeNs,
-    ctimeNs: timeNs,
-    inode: 0n,
-    deviceId: 0n,
-    links: 1,
-    sizeBytes: 0,
-  };
+  return plainAttributes('dir', 0n);
 }
 
 function isSameContent(listed: BucketObject, read: BucketObject): boolean {

@@ -1,5 +1,5 @@
-import type { FileAttributes } from '#base';
 import { SourceError } from '../errors.ts';
+import { plainAttributes, timeNsOf } from '../plain-attributes.ts';
 import type { Source, SourceEvent } from '../source.ts';
 import { fromByteText } from './names.ts';
 import { cleanPath } from './start-paths.ts';
@@ -34,28 +34,9 @@ export function streamSource(options: StreamSourceOptions): Source {
 function* eventsOf(names: readonly Uint8Array[], options: StreamSourceOptions): Generator<SourceEvent> {
   const uppers = names.slice(1).map((_, i) => names.slice(0, i + 1));
   for (const path of uppers)
-    yield { kind: 'entry', path, attributes: attributesOf('dir', options.modifiedAt) };
-  const attributes = attributesOf('file', options.modifiedAt);
+    yield { kind: 'entry', path, attributes: plainAttributes('dir', timeNsOf(options.modifiedAt)) };
+  const attributes = plainAttributes('file', timeNsOf(options.modifiedAt));
   const content = { open: (signal: AbortSignal) => options.open(signal), isVital: true };
   yield { kind: 'entry', path: names, attributes, content };
   for (const path of uppers.reverse()) yield { kind: 'leave', path };
-}
-
-function attributesOf(type: 'file' | 'dir', modifiedAt: Date): FileAttributes {
-  const timeNs = BigInt(modifiedAt.getTime()) * 1_000_000n;
-  return {
-    type,
-    mode: type === 'dir' ? 0o755 : 0o644,
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    user: '',
-    group: '',
-    mtimeNs: timeNs,
-    atimeNs: timeNs,
-    ctimeNs: timeNs,
-    inode: 0n,
-    deviceId: 0n,
-    links: 1,
-    sizeBytes: 0,
-  };
 }

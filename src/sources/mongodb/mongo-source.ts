@@ -1,4 +1,5 @@
 import { type Clock, type FileAttributes, systemClock } from '#base';
+import { plainAttributes } from '../plain-attributes.ts';
 import type { Source, SourceEvent } from '../source.ts';
 import { MongoConnection } from './connection.ts';
 import { Dump } from './dump.ts';
@@ -90,19 +91,9 @@ function pathOf(...names: string[]): Uint8Array[] {
 
 function attributesAt(nowMs: number): { dir: FileAttributes; file: FileAttributes } {
   const timeNs = BigInt(Math.round(nowMs)) * 1_000_000n;
-  const common = {
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    user: '',
-    group: '',
-    mtimeNs: timeNs,
-    atimeNs: timeNs,
-    ctimeNs: timeNs,
-    inode: 0n,
-    deviceId: 0n,
-    links: 1,
-    sizeBytes: 0,
-  };
   // A dump is for its owner's eyes when it is restored.
-  return { dir: { ...common, type: 'dir', mode: 0o700 }, file: { ...common, type: 'file', mode: 0o600 } };
+  return {
+    dir: { ...plainAttributes('dir', timeNs), mode: 0o700 },
+    file: { ...plainAttributes('file', timeNs), mode: 0o600 },
+  };
 }

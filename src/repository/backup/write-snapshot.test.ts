@@ -222,6 +222,27 @@ test('takes the newest snapshot of the same host and paths as parent, and can sk
   assert.ok(other.snapshot);
 });
 
+test('what changes in a folder above the paths makes no snapshot when unchanged ones are skipped', async () => {
+  const { repository } = await smallRepository();
+  const write = (upperMtimeNs: bigint, content: string) =>
+    writeSnapshot(repository, { paths: ['/upper/shop'], skipIfUnchanged: true }, async (writer) => {
+      const folder = { ...streamAttributes(0n), type: 'dir' as const, inode: 1n };
+      await writer.enterFolder(Buffer.from('upper'), { ...folder, mtimeNs: upperMtimeNs });
+      await writer.enterFolder(Buffer.from('shop'), folder);
+      await writer.addFile(Buffer.from('a'), streamAttributes(0n), {
+        open: async function* () {
+          yield Buffer.from(content);
+        },
+      });
+      writer.leaveFolder();
+      writer.leaveFolder();
+    });
+  assert.ok((await write(1n, 'one')).snapshot);
+  assert.equal((await write(2n, 'one')).snapshot, undefined);
+  assert.ok((await write(2n, 'two')).snapshot);
+  await expectSound(repository);
+});
+
 test('refuses to write when the newest snapshot is far ahead of the clock', async () => {
   const { repository } = await smallRepository();
   const aheadNs = BigInt(Date.now() + 3_600_000) * 1_000_000n;

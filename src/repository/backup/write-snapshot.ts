@@ -9,6 +9,7 @@ import { findParent } from '../snapshot/find-snapshot.ts';
 import type { Snapshot, SnapshotSummary, StoredSnapshot } from '../snapshot/snapshot.ts';
 import { encodeSnapshot } from '../snapshot/snapshot-json.ts';
 import { UnpackedFiles } from '../unpacked.ts';
+import { hasSameContent } from './same-content.ts';
 import { type FileProblem, SnapshotWriter, type WriteProgress } from './snapshot-writer.ts';
 import { type StoredCounts, type WriteOptions, WriteSession } from './write-session.ts';
 
@@ -30,7 +31,7 @@ export interface WriteSnapshotOptions extends WriteOptions {
   ignoreCtime?: boolean | undefined;
   /** Streams of the source that may be open at once. */
   streamConcurrency?: number;
-  /** Write nothing when the tree is the parent's (restic's `--skip-if-unchanged`). */
+  /** Write no snapshot when what `paths` name is as in the parent (restic's `--skip-if-unchanged`). */
   skipIfUnchanged?: boolean;
   onProblem?: (problem: FileProblem) => void;
   /** Called when writing begins; the counters of both objects grow. */
@@ -97,8 +98,9 @@ export async function writeSnapshot(
     await lock.assertHeld();
     const summary = summarize(writer.progress, session.counts, { beganNs, endedNs: nowNs(repository) });
     const draft = describe(repository, options, { timeNs, hostname, tree, parent, summary });
-    const isSkipped = options.skipIfUnchanged === true && parent?.tree === tree;
-    const snapshot = options.dryRun || isSkipped ? undefined : await save(unpacked, draft);
+    const isSkipped =
+      options.dryRun || (options.skipIfUnchanged && (await isUnchanged(repository, parent, draft)));
+    const snapshot = isSkipped ? undefined : await save(unpacked, draft);
     await keepIfHeld(lock, async () => {
       if (snapshot) await unpacked.delete('snapshots', snapshot.id);
     });
@@ -113,6 +115,15 @@ export async function writeSnapshot(
     if (options.dryRun) repository.forgetIndex();
     await session.close();
   }
+}
+
+async function isUnchanged(
+  repository: Repository,
+  parent: StoredSnapshot | undefined,
+  { tree, paths }: Snapshot,
+): Promise<boolean> {
+  if (!parent || parent.paths.toSorted().join('\0') !== paths.toSorted().join('\0')) return false;
+  return hasSameContent([parent.tree, tree], paths, (id) => repository.readTree(id));
 }
 
 async function openSession(

@@ -16,6 +16,9 @@ const kinds = {
   'sources.damaged': { exitCode: 1, httpStatus: 500, retry: 'never' },
   'sources.unreachable': { exitCode: 1, httpStatus: 502, retry: 'later' },
   'sources.login': { exitCode: 1, httpStatus: 502, retry: 'never' },
+  'sources.oplog': { exitCode: 1, httpStatus: 502, retry: 'never' },
+  'sources.oplog-gap': { exitCode: 1, httpStatus: 409, retry: 'never' },
+  'sources.oplog-rollback': { exitCode: 1, httpStatus: 409, retry: 'never' },
   'sources.mongodb': { exitCode: 1, httpStatus: 502, retry: 'later' },
 } satisfies Record<string, ErrorKind>;
 

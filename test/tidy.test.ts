@@ -10,6 +10,7 @@ import { modulesOf, sourceFaults } from './tidy/source-faults.ts';
 /** Module → modules it may import, from the ground up. ARCHITECTURE.md prints this table and says why. */
 const mayImport: Record<string, readonly string[]> = {
   base: [],
+  contract: [],
   storage: ['base'],
   sources: ['base', 'storage'],
   retention: ['base'],

@@ -57,3 +57,22 @@ export function systemCodeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
+
+/** Ways in which a connection to an address that a user entered fails. */
+const outboundKinds = {
+  'outbound.url': { exitCode: 2, httpStatus: 400, retry: 'never' },
+  'outbound.forbidden': { exitCode: 1, httpStatus: 403, retry: 'never' },
+  'outbound.redirect': { exitCode: 1, httpStatus: 502, retry: 'never' },
+  'outbound.untrusted': { exitCode: 1, httpStatus: 502, retry: 'never' },
+  'outbound.unreachable': { exitCode: 1, httpStatus: 502, retry: 'soon' },
+  'outbound.timeout': { exitCode: 1, httpStatus: 504, retry: 'soon' },
+} satisfies Record<string, ErrorKind>;
+
+/** Names the host at most: paths, queries and user information of a URL may be secrets. */
+export class OutboundError extends HoldfastError {
+  declare readonly code: keyof typeof outboundKinds;
+
+  constructor(code: keyof typeof outboundKinds, message: string, details?: ErrorDetails) {
+    super(outboundKinds[code], code, message, details);
+  }
+}

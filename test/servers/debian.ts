@@ -11,6 +11,7 @@ const packages = {
   bsdtar: 'libarchive-tools',
   unzip: 'unzip',
   sshd: 'openssh-server',
+  openssl: 'openssl',
 } as const;
 
 type DebianProgram = keyof typeof packages;

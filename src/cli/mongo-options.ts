@@ -1,5 +1,5 @@
-import type { Command } from 'commander';
-import { openMongoSource, type Source } from '#sources';
+import { type Command, Option } from 'commander';
+import { type OplogWish, openMongoSource, type Source } from '#sources';
 import { collectText, parseCount, parseSize } from './values.ts';
 
 /** Options of a backup whose source is a MongoDB deployment. */
@@ -9,6 +9,7 @@ export interface MongoOptions {
   nsInclude?: string[];
   nsExclude?: string[];
   users: boolean;
+  oplog: OplogWish;
   collectionsAtOnce?: number;
   batchSize?: number;
   limitRead?: number;
@@ -25,6 +26,11 @@ export function addMongoOptions(command: Command): Command {
     )
     .option('--ns-exclude <pattern>', 'MongoDB: not such namespaces (may be repeated)', collectText)
     .option('--users', 'MongoDB: users and roles too', false)
+    .addOption(
+      new Option('--oplog <when>', 'MongoDB: capture the oplog while a dump runs (auto: where it is needed)')
+        .choices(['auto', 'always', 'never'])
+        .default('auto'),
+    )
     .option('--collections-at-once <count>', 'MongoDB: how many are read at once (4)', parseCount)
     .option('--batch-size <count>', 'MongoDB: most documents of one reply (100000)', parseCount)
     .option('--limit-read <rate>', 'MongoDB: most bytes per second that are read (20M)', parseSize);
@@ -39,6 +45,7 @@ export function mongoSourceOf(url: string, options: MongoOptions): Promise<Sourc
     includes: options.nsInclude,
     excludes: options.nsExclude,
     withUsers: options.users,
+    oplog: options.oplog,
     collectionsAtOnce: options.collectionsAtOnce,
     batchSize: options.batchSize,
     bytesPerSecond: options.limitRead,

@@ -26,8 +26,9 @@ export async function proveSnapshot(
       }),
   );
   if (!outcome) return undefined;
-  const { collections, documents, bytes, problems } = outcome;
-  const read = `${counted(documents, 'document')} of ${counted(collections, 'collection')}, ${formatSize(bytes)}`;
+  const { collections, entries, documents, bytes, problems } = outcome;
+  const oplog = entries > 0 ? `${counted(entries, 'entry', 'entries')} of the oplog, ` : '';
+  const read = `${oplog}${counted(documents, 'document')} of ${counted(collections, 'collection')}, ${formatSize(bytes)}`;
   output.note(
     problems.length === 0
       ? `read back: matched (${read})`

@@ -23,6 +23,7 @@ export {
   preflightMongo,
   restoreMongoDump,
 } from './mongodb/open-mongodb.ts';
+export type { OplogWish } from './mongodb/oplog/choose-capture.ts';
 export type { MongoPreflight } from './mongodb/preflight.ts';
 export { type OpenDumpFile, type ReadBackCounts, readDumpBack } from './mongodb/read-dump-back.ts';
 export type { RestoredCounts } from './mongodb/restore-dump.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { isMongoUrl, type MongoPreflight, preflightMongo } from '#sources';
 import { CliError } from '../errors.ts';
-import { counted, formatSize, type Output, table } from '../output.ts';
+import { counted, formatSeconds, formatSize, type Output, table } from '../output.ts';
 import { action, examples, type Session } from '../session.ts';
 
 interface Options {
@@ -53,6 +53,7 @@ function tell(output: Output, found: MongoPreflight): void {
   ]);
   for (const line of table(['Database', 'Collections', 'Views', 'Documents', 'Data'], rows))
     output.note(line);
+  tellOplog(output, found);
   for (const name of unfitDatabases)
     output.line(`FAILED  the database ${JSON.stringify(name)} cannot be a folder, and would be lost`);
   output.note('not in any dump: search indexes, server parameters, the state of a cluster, database local');
@@ -70,4 +71,20 @@ function tell(output: Output, found: MongoPreflight): void {
   output.line('        hint: Make a user for backups with these commands in mongosh:');
   output.line(`        db.getSiblingDB('admin').runCommand(${JSON.stringify(commands.createRole)})`);
   output.line(`        db.getSiblingDB('admin').runCommand(${JSON.stringify(commands.createUser)})`);
+}
+
+function tellOplog(output: Output, { oplog }: MongoPreflight): void {
+  if ('absence' in oplog) {
+    output.note(`no slices of the oplog: ${oplog.absence}`);
+    return;
+  }
+  const { oldestSeconds, newestSeconds, dumpSeconds, rollsOver, sliceSecondsMax } = oplog;
+  output.note(
+    `the oplog reaches ${formatSeconds(newestSeconds - oldestSeconds)} back; a dump is reckoned at ${formatSeconds(dumpSeconds)}`,
+  );
+  output.note(`take slices (--incremental) at least every ${formatSeconds(sliceSecondsMax)}`);
+  if (rollsOver)
+    output.line(
+      'warning: the oplog would roll over before the dump ends: make it larger (replSetResizeOplog)',
+    );
 }

@@ -77,9 +77,13 @@ export class MongoConnection {
   }
 
   /** The same where a server may not know the command, or the user may not give it. */
-  async tryCommand(db: string, command: Document): Promise<Document | undefined> {
+  async tryCommand(
+    db: string,
+    command: Document,
+    readPreference = this.readPreference,
+  ): Promise<Document | undefined> {
     try {
-      return await this.db(db).command(command, { readPreference: this.readPreference });
+      return await this.db(db).command(command, { readPreference });
     } catch {
       return undefined;
     }

@@ -18,7 +18,7 @@ export interface ReadTime {
   atClusterTime: Timestamp | undefined;
 }
 
-const none =
+export const notOneTime =
   'not a single point in time: documents that change while the dump runs may be of different times';
 
 /** Finds a time at which all collections can be read, where the server has such; proves that it honours it. */
@@ -27,15 +27,15 @@ export async function chooseReadTime(
   collections: readonly ListedCollection[],
 ): Promise<ReadTime> {
   const { topology, wireVersion } = connection.server;
-  if (topology === 'standalone') return without(`${none} (a standalone server keeps no history)`);
+  if (topology === 'standalone') return without(`${notOneTime} (a standalone server keeps no history)`);
   if (wireVersion < snapshotWireVersion)
-    return without(`${none} (snapshot reads need MongoDB 5.0; this is ${connection.server.version})`);
+    return without(`${notOneTime} (snapshot reads need MongoDB 5.0; this is ${connection.server.version})`);
   const probe = collections.find((one) => one.type !== 'view' && canBeAtTime(connection, one));
   if (!probe) return without('nothing was there to be read at one time');
   if (await isTimeIgnored(connection, probe))
-    return without(`${none} (the server accepts snapshot reads and ignores them)`);
+    return without(`${notOneTime} (the server accepts snapshot reads and ignores them)`);
   const atClusterTime = await newestTime(connection, probe);
-  if (!atClusterTime) return without(`${none} (the server gave no time for a snapshot)`);
+  if (!atClusterTime) return without(`${notOneTime} (the server gave no time for a snapshot)`);
   return {
     atClusterTime,
     consistency: {

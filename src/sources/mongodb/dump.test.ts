@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { afterEach, test } from 'node:test';
 import { BSON } from 'mongodb';
 import { mongoSource } from './mongo-source.ts';
 import { type CollectedDump, collectDump } from './testing/collected-dump.ts';
+import { OplogWriter } from './testing/oplog-entries.ts';
 import { rawDocument, rawField } from './testing/raw-document.ts';
 import {
   type Script,
@@ -11,6 +13,7 @@ import {
   snapshotTime,
   startScriptedMongo,
 } from './testing/scripted-mongo.ts';
+import { SkippingClock } from './testing/skipping-clock.ts';
 
 let server: ScriptedMongo | undefined;
 afterEach(() => server?.stop());
@@ -101,7 +104,10 @@ test('a replica set that honours snapshot reads is read at one time, and what ca
 test('a server that accepts snapshot reads and ignores them is not believed', async () => {
   const { manifest } = await dump({ databases: shop({ orders: {} }), setName: 'rs0', snapshots: 'ignored' });
   assert.equal(manifest.consistency.kind, 'none');
-  assert.match(manifest.consistency.sentence, /^not a single point in time.*ignores them\)$/);
+  assert.match(
+    manifest.consistency.sentence,
+    /^not a single point in time.*ignores them\); by the oplog it cannot become one: there is no oplog/,
+  );
 });
 
 test('reads from a secondary where there is one, unless the URL says otherwise', async () => {
@@ -233,6 +239,100 @@ test('a server that goes away costs what was not read; the others are not waited
   assert.ok(manifest.collections.some(({ content }) => content));
   assert.match(problems.join('\n'), /lost: dump\/shop\/b\.bson: cannot read shop\.b: connection .* closed/);
   assert.match(problems.join('\n'), /whether collections came, went or changed meanwhile is not known/);
+});
+
+/** Orders that change while they are read: of the first that is read the oplog tells a change. */
+function changing(more: Partial<Script> = {}): { script: Script; oplog: OplogWriter } {
+  const oplog = new OplogWriter();
+  for (let i = 0; i < 5; i++) oplog.noop();
+  const documents = Array.from({ length: 40 }, (_, i) => bson({ _id: i }));
+  const databases = shop({ orders: { documents }, log: { options: { capped: true, size: 4096 } } });
+  const script: Script = {
+    databases,
+    setName: 'rs0',
+    oplog,
+    intercept(command, database) {
+      if (command.find === 'orders' && command.batchSize) oplog.insert('shop.orders', { _id: 'meanwhile' });
+      return more.intercept?.(command, database);
+    },
+  };
+  return { script: { ...script, ...more, intercept: script.intercept! }, oplog };
+}
+
+const fast = { clock: new SkippingClock(), collectionsAtOnce: 1 };
+
+test('where snapshot reads are not to be had, the oplog is captured from before the first read to after the last', async () => {
+  const { script, oplog } = changing();
+  const { files, manifest, problems } = await dump(script, fast);
+  assert.deepEqual(problems, []);
+  // mongodump's file: what was newest before, and all that came until the end.
+  assert.deepEqual(Buffer.from(files.get('dump/oplog.bson')!), Buffer.concat(oplog.entries.slice(4)));
+  const { captured, last, consistentAt } = manifest.oplog!;
+  assert.deepEqual([captured!.first.i, captured!.last.i, captured!.count], [5, 6, 2]);
+  assert.equal(captured!.checksum, createHash('sha256').update(files.get('dump/oplog.bson')!).digest('hex'));
+  assert.equal(last.hash, createHash('sha256').update(oplog.entries.at(-1)!).digest('hex'));
+  assert.deepEqual(consistentAt, { t: 1_700_000_000, i: 6 });
+  assert.equal(manifest.consistency.kind, 'oplog');
+  assert.match(manifest.consistency.sentence, /^one point in time by its oplog: .*1700000000:6/);
+});
+
+test('snapshot reads need no oplog, unless a collection cannot take part or there is not time enough', async () => {
+  const databases = shop({ orders: {} });
+  const { oplog } = changing();
+  const simple = { databases, oplog, setName: 'rs0', snapshots: 'honoured' } as const;
+  const alone = await dump(simple, fast);
+  assert.ok(!alone.files.has('dump/oplog.bson'));
+  // Slices join at the entry that was newest before anything was read.
+  assert.equal(alone.manifest.oplog!.last.i, 5);
+  assert.deepEqual(alone.manifest.oplog!.consistentAt, { t: snapshotTime.t, i: snapshotTime.i });
+  await server!.stop();
+  const capped = await dump(changing({ snapshots: 'honoured' }).script, fast);
+  assert.equal(capped.manifest.consistency.kind, 'oplog');
+  await server!.stop();
+  const never = await dump(changing({ snapshots: 'honoured' }).script, { ...fast, oplog: 'never' });
+  assert.deepEqual(
+    [never.manifest.consistency.kind, never.manifest.consistency.notAtTime],
+    ['snapshot', ['shop.log']],
+  );
+  await server!.stop();
+  const large = await dump(
+    {
+      ...simple,
+      intercept: ({ dbStats }) => (dbStats ? { dataSize: 20 * 2 ** 20 * 201, ok: 1 } : undefined),
+    },
+    fast,
+  );
+  assert.equal(large.manifest.consistency.kind, 'oplog');
+});
+
+test('an oplog that is lost costs the single point in time, and is named; the documents are there', async () => {
+  let opened = 0;
+  const rolledOver = changing({
+    intercept(command) {
+      if (command.tailable && opened++ === 0) rolledOver.oplog.entries.splice(0, 5, rolledOver.oplog.noop());
+      return undefined;
+    },
+  });
+  const { files, manifest, problems } = await dump(rolledOver.script, fast);
+  assert.match(
+    problems.join(),
+    /^lost: dump\/oplog\.bson: the oplog rolled over: it begins at .*, after .*1700000000:5\) where it was left$/,
+  );
+  assert.ok(!files.has('dump/oplog.bson') && files.has('dump/shop/orders.bson'));
+  assert.equal(manifest.oplog, undefined);
+  assert.match(manifest.consistency.sentence, /^not a single point in time.*the oplog rolled over/);
+});
+
+test('a collection that was renamed while the oplog was captured may not be whole', async () => {
+  const { script, oplog } = changing();
+  const { intercept } = script;
+  script.intercept = (command, database) => {
+    if (command.find === 'log' && command.batchSize)
+      oplog.command('shop', { renameCollection: 'shop.orders', to: 'shop.old', stayTemp: false });
+    return intercept!(command, database);
+  };
+  const { problems } = await dump(script, fast);
+  assert.deepEqual(problems, ['lost: shop.orders: it was renamed while the dump ran, and may not be whole']);
 });
 
 test('users and roles come only when they are asked for', async () => {

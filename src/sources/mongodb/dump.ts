@@ -3,18 +3,30 @@ import { SourceError } from '../errors.ts';
 import type { SourceProblem } from '../source.ts';
 import { compareListings } from './compare-listings.ts';
 import type { MongoConnection } from './connection.ts';
-import { chooseReadTime, type ReadTime } from './consistency.ts';
+import { chooseReadTime, notOneTime, type ReadTime } from './consistency.ts';
 import { type DumpFile, textFile } from './dump-file.ts';
 import { isBeyondMongorestore } from './dump-names.ts';
 import { DumpedCollection } from './dumped-collection.ts';
 import { type ListedCollection, type Listing, listNamespaces } from './list-namespaces.ts';
-import type { DumpManifest } from './manifest.ts';
+import type { Consistency, DumpManifest } from './manifest.ts';
 import { isUnreachable } from './mongo-error.ts';
 import type { DumpChoice } from './namespaces.ts';
+import {
+  dumpOplogOf,
+  findOplogStart,
+  needsCapture,
+  type OplogStart,
+  type OplogWish,
+} from './oplog/choose-capture.ts';
+import { OplogCapture } from './oplog/oplog-capture.ts';
+import { describeTime } from './oplog/oplog-entry.ts';
 import { RateLimit } from './rate-limit.ts';
+import { Slots } from './slots.ts';
 
 export interface DumpSettings extends DumpChoice {
   batchSize: number;
+  collectionsAtOnce: number;
+  oplog: OplogWish;
   bytesPerSecond?: number | undefined;
   clock: Clock;
 }
@@ -34,6 +46,8 @@ export class Dump {
   readonly #startedAt: Date;
   readonly #listing: Listing;
   readonly #readTime: ReadTime;
+  readonly #start: OplogStart;
+  readonly #capture: OplogCapture | undefined;
   readonly #collections: DumpedCollection[];
   readonly #problems: SourceProblem[] = [];
   readonly #signal: AbortSignal;
@@ -43,21 +57,33 @@ export class Dump {
   private constructor(
     connection: MongoConnection,
     settings: DumpSettings,
-    found: { startedAt: Date; listing: Listing; readTime: ReadTime; signal: AbortSignal },
+    found: {
+      startedAt: Date;
+      start: OplogStart;
+      listing: Listing;
+      readTime: ReadTime;
+      capture: OplogCapture | undefined;
+      signal: AbortSignal;
+    },
   ) {
     this.#connection = connection;
     this.#settings = settings;
     this.#startedAt = found.startedAt;
     this.#listing = found.listing;
     this.#readTime = found.readTime;
+    this.#start = found.start;
+    this.#capture = found.capture;
     this.#signal = found.signal;
     const rate = new RateLimit(settings.clock, settings.bytesPerSecond);
+    const slots = new Slots(settings.collectionsAtOnce);
     this.#collections = found.listing.collections.map(
       (listed) =>
         new DumpedCollection({
           connection,
           listed,
-          atClusterTime: found.readTime.atClusterTime,
+          // What the oplog completes is read as it comes: then no server must keep history.
+          atClusterTime: found.capture ? undefined : found.readTime.atClusterTime,
+          slots,
           batchSize: settings.batchSize,
           rate,
           isGone: (error) => this.#isGone(error),
@@ -72,6 +98,7 @@ export class Dump {
     signal: AbortSignal,
   ): Promise<Dump> {
     const startedAt = new Date(settings.clock.nowMs());
+    const start = await findOplogStart(connection);
     const listing = await listNamespaces(connection, settings);
     if (listing.collections.length === 0 && settings.database !== undefined) {
       const name = [settings.database, settings.collection].filter(Boolean).join('.');
@@ -80,10 +107,16 @@ export class Dump {
       });
     }
     const readTime = await chooseReadTime(connection, listing.collections);
-    return new Dump(connection, settings, { startedAt, listing, readTime, signal });
+    const { oplog, bytesPerSecond, clock } = settings;
+    const isWanted =
+      oplog === 'always' ||
+      (oplog === 'auto' && (await needsCapture(connection, listing.collections, readTime, bytesPerSecond)));
+    const capture =
+      isWanted && 'entry' in start ? new OplogCapture({ connection, start: start.entry, clock }) : undefined;
+    return new Dump(connection, settings, { startedAt, start, listing, readTime, capture, signal });
   }
 
-  /** What lies in the dump's folder, in order of names; every `open` is called once. */
+  /** What lies in the dump's folder, the oplog first, the others in order of names; every `open` is called once. */
   entries(): (DumpFile | DumpDatabase)[] {
     const { database } = this.#settings;
     const files = new Map<string, DumpFile[]>();
@@ -95,7 +128,9 @@ export class Dump {
     const prelude = textFile('prelude.json', this.#prelude());
     if (database !== undefined) files.get(database)?.push(prelude);
     const databases = [...files].map(([name, list]) => ({ name, files: list.sort(byName) }));
-    return [...databases, ...(database === undefined ? [prelude] : [])].sort(byName);
+    const others = [...databases, ...(database === undefined ? [prelude] : [])].sort(byName);
+    const dataEnded = Promise.all(this.#collections.map(({ ended }) => ended));
+    return this.#capture ? [this.#capture.file(dataEnded), ...others] : others;
   }
 
   /**
@@ -103,13 +138,17 @@ export class Dump {
    * @throws SourceError when nothing at all could be read
    */
   async finish(): Promise<SourceProblem[]> {
-    await Promise.race([Promise.all(this.#collections.map(({ ended }) => ended)), aborted(this.#signal)]);
+    const streams = [...this.#collections, ...(this.#capture ? [this.#capture] : [])];
+    await Promise.race([Promise.all(streams.map(({ ended }) => ended)), aborted(this.#signal)]);
     const lost = this.#collections.filter(({ error }) => error);
     const data = this.#collections.filter(({ hasData }) => hasData);
     if (lost.length > 0 && lost.length === data.length) throw lost[0]!.error!;
     for (const name of this.#listing.unfitDatabases)
       this.#note(name, 'lost', 'no folder can have this name; mongodump would refuse it too');
     for (const collection of this.#collections) this.#judge(collection);
+    for (const namespace of this.#capture?.renamed ?? [])
+      if (this.#collections.some((one) => one.namespace === namespace))
+        this.#note(namespace, 'lost', 'it was renamed while the dump ran, and may not be whole');
     await this.#compareWithNow();
     this.#endedAt = new Date(this.#settings.clock.nowMs());
     // What a stream lost was told when it ended; what is told here comes into the manifest with it.
@@ -126,14 +165,15 @@ export class Dump {
       gravity,
       message: error.message,
     }));
-    const { consistency } = this.#readTime;
+    const oplog = dumpOplogOf(this.#start, this.#readTime, this.#capture);
     const manifest: DumpManifest = {
       format: 'holdfast-mongodb-dump',
       version: 1,
       startedAt: this.#startedAt.toISOString(),
       endedAt: this.#endedAt!.toISOString(),
       server: this.#connection.server,
-      consistency: { ...consistency, notAtTime: this.#notAtTime() },
+      consistency: this.#consistency(),
+      ...(oplog ? { oplog } : {}),
       collections: this.#collections.map((collection) => collection.manifest()),
       problems: [...lost, ...odd],
     };
@@ -145,9 +185,23 @@ export class Dump {
     return `{"ServerVersion":${JSON.stringify(version)},"ToolVersion":"${toolVersion}"}`;
   }
 
-  #notAtTime(): string[] {
-    if (this.#readTime.consistency.kind === 'none') return [];
-    return this.#collections.filter((one) => one.hasData && !one.isAtTime).map(({ namespace }) => namespace);
+  #consistency(): Consistency {
+    const { consistency } = this.#readTime;
+    if (this.#capture) return this.#consistencyByOplog(this.#capture);
+    if (consistency.kind === 'none') {
+      const absence =
+        'absence' in this.#start ? `; by the oplog it cannot become one: ${this.#start.absence}` : '';
+      return { ...consistency, sentence: `${consistency.sentence}${absence}` };
+    }
+    const others = this.#collections.filter((one) => one.hasData && !one.isAtTime);
+    return { ...consistency, notAtTime: others.map(({ namespace }) => namespace) };
+  }
+
+  #consistencyByOplog({ range, error }: OplogCapture): Consistency {
+    if (!range)
+      return { kind: 'none', sentence: `${notOneTime} (${error?.message ?? 'no oplog'})`, notAtTime: [] };
+    const sentence = `one point in time by its oplog: when it is replayed, everything is as it was at ${describeTime(range.last)}`;
+    return { kind: 'oplog', sentence, notAtTime: [] };
   }
 
   #judge(collection: DumpedCollection): void {

@@ -14,6 +14,7 @@ import { metadataJson } from './metadata-json.ts';
 import { mongoCodeOf } from './mongo-error.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { readCollection } from './read-collection.ts';
+import type { Slots } from './slots.ts';
 
 export interface DumpedCollectionOptions {
   connection: MongoConnection;
@@ -21,6 +22,7 @@ export interface DumpedCollectionOptions {
   atClusterTime: Timestamp | undefined;
   batchSize: number;
   rate: RateLimit;
+  slots: Slots;
   /** Asked before reading, and told of what broke it: the error by which the server is gone, if it is. */
   isGone(error?: unknown): Promise<SourceError | undefined>;
 }
@@ -113,9 +115,10 @@ export class DumpedCollection {
   }
 
   async *#read(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { connection, batchSize, rate } = this.#options;
+    const { connection, batchSize, rate, slots } = this.#options;
     const { collection, isRawData } = this.#place;
     let isWhole = false;
+    await slots.acquire();
     try {
       const gone = await this.#options.isGone();
       if (gone) throw gone;
@@ -143,6 +146,7 @@ export class DumpedCollection {
       throw error;
     } finally {
       if (!isWhole) this.error ??= new Error('reading it was given up');
+      slots.release();
       this.#end();
     }
   }

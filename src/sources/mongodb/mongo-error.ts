@@ -47,7 +47,7 @@ export function mongoError(error: unknown, what: string, url: MongoUrl): unknown
   if (code === codes.snapshotTooOld)
     return new SourceError('sources.mongodb', message, {
       ...details,
-      hint: 'The server forgot that time: raise minSnapshotHistoryWindowInSeconds on every member, or read faster.',
+      hint: 'The server forgot that time: back up with --oplog always, raise minSnapshotHistoryWindowInSeconds on every member, or read faster.',
     });
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError)
     return new SourceError('sources.unreachable', message, {

@@ -8,6 +8,7 @@ import { dumpStemOf } from './dump-names.ts';
 import { dumpFolder, manifestName } from './manifest.ts';
 import { folderOf, parseMongoUrl } from './mongo-url.ts';
 import { type DumpChoice, namespaceFilter } from './namespaces.ts';
+import type { OplogWish } from './oplog/choose-capture.ts';
 
 export interface MongoSourceOptions extends DumpChoice {
   /** `mongodb://…` or `mongodb+srv://…`; its password never leaves in errors or paths. */
@@ -16,12 +17,14 @@ export interface MongoSourceOptions extends DumpChoice {
   collectionsAtOnce?: number | undefined;
   /** Most documents of one reply. */
   batchSize?: number | undefined;
+  /** Whether the oplog comes with it; by default where snapshot reads do not make it one point in time. */
+  oplog?: OplogWish | undefined;
   /** Most that is read of the server. */
   bytesPerSecond?: number | undefined;
   clock?: Clock | undefined;
 }
 
-const defaults = { collectionsAtOnce: 4, batchSize: 100_000 };
+const defaults = { collectionsAtOnce: 4, batchSize: 100_000, oplog: 'auto' as const };
 
 /**
  * A deployment, or a part of it, as the folder that mongodump makes: `/mongodb-HOST/dump/…`, and beside it the
@@ -40,11 +43,13 @@ export function mongoSource(options: MongoSourceOptions): Source {
   ];
   return {
     paths: [`/${parts.join('/')}`],
-    streamConcurrency: collectionsAtOnce,
+    // The oplog is read all the while.
+    streamConcurrency: collectionsAtOnce + 1,
     async *read(signal) {
       const connection = await MongoConnection.open(url);
       try {
-        const settings = { ...options, batchSize: options.batchSize ?? defaults.batchSize, clock };
+        const { batchSize = defaults.batchSize, oplog = defaults.oplog } = options;
+        const settings = { ...options, batchSize, oplog, collectionsAtOnce, clock };
         const dump = await Dump.begin(connection, settings, signal);
         yield* eventsOf(dump, folder, clock);
       } finally {

@@ -2,6 +2,8 @@ import { MongoConnection, type ServerFacts } from './connection.ts';
 import { chooseReadTime } from './consistency.ts';
 import { type Listing, listNamespaces } from './list-namespaces.ts';
 import type { DumpChoice } from './namespaces.ts';
+import { findOplogStart, needsCapture } from './oplog/choose-capture.ts';
+import { findWindow, foreseeSeconds, type OplogWindow, sliceSecondsMax } from './oplog/oplog-window.ts';
 import { commandsForUser, missingPrivileges, neededPrivileges, type Privilege } from './rights.ts';
 
 /** What a dump would find and do. */
@@ -10,6 +12,8 @@ export interface MongoPreflight {
   databases: PreflightDatabase[];
   /** Whether it would be one point in time, for people. */
   consistency: string;
+  /** How far back the oplog reaches, or why there is none. */
+  oplog: OplogOutlook | { absence: string };
   /** Undefined where the server does not say who we are or asks for no login. */
   missing: Privilege[] | undefined;
   /** Makes a user with just the rights that are needed. */
@@ -27,17 +31,33 @@ export interface PreflightDatabase {
   dataBytes: number | undefined;
 }
 
+export interface OplogOutlook extends OplogWindow {
+  /** How long a dump is reckoned to take, rather too long. */
+  dumpSeconds: number;
+  /** Whether entries would go before the dump has ended, were they not read meanwhile. */
+  rollsOver: boolean;
+  /** Longest time between two slices. */
+  sliceSecondsMax: number;
+}
+
 /** Looks, and changes nothing. @throws SourceError when it cannot connect, or may not even list */
 export async function preflightMongo(options: DumpChoice & { url: string }): Promise<MongoPreflight> {
   const connection = await MongoConnection.open(options.url);
   try {
     const missing = await missingRights(connection, options);
     const listing = await listNamespaces(connection, options);
-    const { consistency } = await chooseReadTime(connection, listing.collections);
+    const readTime = await chooseReadTime(connection, listing.collections);
+    const databases = await describeDatabases(connection, listing);
+    const oplog = await oplogOutlook(connection, databases);
+    const isCaptured =
+      !('absence' in oplog) && (await needsCapture(connection, listing.collections, readTime));
     return {
       server: connection.server,
-      databases: await describeDatabases(connection, listing),
-      consistency: consistency.sentence,
+      databases,
+      consistency: isCaptured
+        ? 'one point in time by its oplog, which is captured while the dump runs'
+        : readTime.consistency.sentence,
+      oplog,
       missing,
       commands: commandsForUser(options),
       unfitDatabases: listing.unfitDatabases,
@@ -45,6 +65,18 @@ export async function preflightMongo(options: DumpChoice & { url: string }): Pro
   } finally {
     await connection.close();
   }
+}
+
+async function oplogOutlook(
+  connection: MongoConnection,
+  databases: readonly PreflightDatabase[],
+): Promise<MongoPreflight['oplog']> {
+  const start = await findOplogStart(connection);
+  if ('absence' in start) return start;
+  const window = await findWindow(connection);
+  const dumpSeconds = foreseeSeconds(databases.reduce((sum, { dataBytes = 0 }) => sum + dataBytes, 0));
+  const rollsOver = dumpSeconds > window.newestSeconds - window.oldestSeconds;
+  return { ...window, dumpSeconds, rollsOver, sliceSecondsMax: sliceSecondsMax(window) };
 }
 
 async function missingRights(

@@ -1,7 +1,8 @@
 import { messageOf } from '#base';
 import { documentsIn } from './bson-bytes.ts';
 import { ContentHash, isSameContent } from './content-hash.ts';
-import { type CollectionManifest, type DumpManifest, dumpFolder } from './manifest.ts';
+import { type CollectionManifest, type DumpManifest, dumpFolder, oplogFileName } from './manifest.ts';
+import { entriesOf, type OplogRange } from './oplog/oplog-range.ts';
 
 /** Reads a file beside the manifest: `dump/shop/orders.bson`. */
 export type OpenDumpFile = (path: string) => AsyncIterable<Uint8Array>;
@@ -15,6 +16,8 @@ export interface ReadBackOptions {
 
 export interface ReadBackCounts {
   collections: number;
+  /** Entries of the oplog. */
+  entries: number;
   documents: number;
   bytes: number;
 }
@@ -28,10 +31,27 @@ export async function readDumpBack(
   open: OpenDumpFile,
   { onProblem, onBytes, signal }: ReadBackOptions,
 ): Promise<ReadBackCounts> {
-  const counts: ReadBackCounts = { collections: 0, documents: 0, bytes: 0 };
-  for (const collection of manifest.collections) {
-    const path = `${collection.database}.${collection.name}`;
+  const counts: ReadBackCounts = { collections: 0, entries: 0, documents: 0, bytes: 0 };
+  const tryTo = async (path: string, read: () => Promise<void>): Promise<void> => {
     try {
+      await read();
+    } catch (error) {
+      signal?.throwIfAborted();
+      onProblem({
+        path,
+        error: new Error(`not as it was dumped: ${messageOf(error)}`, { cause: error }),
+        gravity: 'lost',
+      });
+    }
+  };
+  const captured = manifest.oplog?.captured;
+  if (captured)
+    await tryTo(oplogFileName, async () => {
+      counts.entries = await countEntries(open(`${dumpFolder}/${oplogFileName}`), captured, onBytes);
+      counts.bytes += captured.bytes;
+    });
+  for (const collection of manifest.collections)
+    await tryTo(`${collection.database}.${collection.name}`, async () => {
       await assertMetadata(collection, open);
       const { content } = collection;
       if (content && collection.dataFile) {
@@ -44,16 +64,22 @@ export async function readDumpBack(
         counts.bytes += found.bytes;
       }
       counts.collections++;
-    } catch (error) {
-      signal?.throwIfAborted();
-      onProblem({
-        path,
-        error: new Error(`not as it was dumped: ${messageOf(error)}`, { cause: error }),
-        gravity: 'lost',
-      });
-    }
-  }
+    });
   return counts;
+}
+
+/** Reads a stretch of the oplog to its end. @throws SourceError 'sources.damaged' when it is not what was stated */
+export async function countEntries(
+  stream: AsyncIterable<Uint8Array>,
+  stated: OplogRange,
+  onBytes?: (count: number) => void,
+): Promise<number> {
+  let count = 0;
+  for await (const { bytes } of entriesOf(stream, stated)) {
+    count++;
+    onBytes?.(bytes.length);
+  }
+  return count;
 }
 
 async function contentOf(stream: AsyncIterable<Uint8Array>, onBytes?: (count: number) => void) {

@@ -28,6 +28,7 @@ test('a right on every database covers neither config nor system collections', (
     { db: '', system_buckets: '' },
     { db: '', collection: 'system.js' },
     { db: 'config', collection: '' },
+    { db: 'local', collection: 'oplog.rs' },
     ...['system.users', 'system.roles', 'system.version'].map((collection) => ({ db: 'admin', collection })),
   ]);
 });

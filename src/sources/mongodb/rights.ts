@@ -29,7 +29,10 @@ export function neededPrivileges({ database, withUsers }: DumpChoice): Privilege
     { resource: { db, system_buckets: '' }, actions: ['find'] },
     { resource: { db, collection: 'system.js' }, actions: ['find', 'listIndexes'] },
     ...(database === undefined
-      ? [{ resource: { db: 'config', collection: '' }, actions: ['find', 'listCollections', 'listIndexes'] }]
+      ? [
+          { resource: { db: 'config', collection: '' }, actions: ['find', 'listCollections', 'listIndexes'] },
+          { resource: { db: 'local', collection: 'oplog.rs' }, actions: ['find'] },
+        ]
       : []),
     ...(withUsers ? ofUsers : []),
   ];

@@ -3,6 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import { BSON, type Document, Timestamp } from 'mongodb';
 import { elementsOf, findElement } from '../bson-bytes.ts';
 import { type RawField, rawArray, rawDocument, rawField } from './raw-document.ts';
+import { afterInOplog, findInOplog, lastWriteOf, type ScriptedOplog } from './scripted-oplog.ts';
 
 /** A collection of the scripted server: raw documents, and what the listings tell of it. */
 export interface ScriptedCollection {
@@ -20,6 +21,8 @@ export interface Script {
   setName?: string;
   /** What becomes of snapshot reads: honoured at `snapshotTime`, or accepted and ignored. */
   snapshots?: 'honoured' | 'ignored';
+  /** What `local.oplog.rs` holds. */
+  oplog?: ScriptedOplog;
   /** By database and name. */
   databases: Map<string, Map<string, ScriptedCollection>>;
   /** Answers a command otherwise: with a reply, by closing the connection, or (undefined) as usual. */
@@ -84,11 +87,18 @@ function serve(socket: Socket, player: Player): void {
   });
 }
 
+interface Cursor {
+  namespace: string;
+  documents: Uint8Array[];
+  /** Of one that waits for new entries of the oplog: the last that was sent. */
+  tail?: { last: Uint8Array | undefined } | undefined;
+}
+
 class Player {
   port = 0;
   readonly #script: Script;
   readonly #commands: string[];
-  readonly #cursors = new Map<bigint, { namespace: string; documents: Uint8Array[] }>();
+  readonly #cursors = new Map<bigint, Cursor>();
   #cursorCount = 0n;
 
   constructor(script: Script, commands: string[]) {
@@ -116,12 +126,13 @@ class Player {
   }
 
   #hello(): Document {
-    const { setName, wireVersion = 13 } = this.#script;
+    const { setName, oplog, wireVersion = 13 } = this.#script;
     const host = `127.0.0.1:${this.port}`;
     return {
       ismaster: true,
       isWritablePrimary: true,
       ...(setName ? { setName, hosts: [host], me: host, primary: host } : {}),
+      ...(oplog ? lastWriteOf(oplog) : {}),
       maxWireVersion: wireVersion,
       minWireVersion: 0,
       maxBsonObjectSize: 16 * 1024 * 1024,
@@ -168,6 +179,9 @@ class Player {
     find: (command, database) => this.#read(command, database),
     getMore: (command) => {
       const cursor = this.#cursors.get(BigInt(command.getMore.toString()))!;
+      const { oplog } = this.#script;
+      if (cursor.tail && oplog && cursor.documents.length === 0)
+        cursor.documents = afterInOplog(oplog, cursor.tail.last);
       return this.#batch(cursor, { key: 'nextBatch', count: batchCount });
     },
     drop: (command, database) => {
@@ -217,6 +231,12 @@ class Player {
   }
 
   #read(command: Document, database: string): Document | Buffer {
+    const { oplog } = this.#script;
+    if (database === 'local' && command.find === 'oplog.rs' && oplog) {
+      const found = findInOplog(oplog, command);
+      const tail = command.tailable && found.length > 0 ? { last: undefined } : undefined;
+      return this.#cursor('local.oplog.rs', found, { tail });
+    }
     const documents = this.#find(database, command.find)?.documents ?? [];
     const time = this.#timeOf(command);
     if (time === 'too old')
@@ -238,18 +258,20 @@ class Player {
   #cursor(
     namespace: string,
     documents: readonly Uint8Array[],
-    { time, count = 101 }: { time?: Timestamp | undefined; count?: number } = {},
+    { time, tail, count = 101 }: { time?: Timestamp | undefined; tail?: Cursor['tail']; count?: number } = {},
   ): Buffer {
-    const cursor = { namespace, documents: [...documents] };
+    const cursor: Cursor = { namespace, documents: [...documents], ...(tail ? { tail } : {}) };
     return this.#batch(cursor, { key: 'firstBatch', count: Math.min(count, batchCount * 10), time });
   }
 
   #batch(
-    cursor: { namespace: string; documents: Uint8Array[] },
+    cursor: Cursor,
     { key, count, time }: { key: string; count: number; time?: Timestamp | undefined },
   ): Buffer {
     const documents = cursor.documents.splice(0, count);
-    const id = cursor.documents.length > 0 ? ++this.#cursorCount : 0n;
+    const { tail } = cursor;
+    if (tail) tail.last = documents.at(-1) ?? tail.last;
+    const id = tail || cursor.documents.length > 0 ? ++this.#cursorCount : 0n;
     if (id > 0n) this.#cursors.set(id, cursor);
     const fields: RawField[] = [
       rawArray(key, documents),

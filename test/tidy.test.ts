@@ -14,8 +14,10 @@ const mayImport: Record<string, readonly string[]> = {
   storage: ['base'],
   sources: ['base', 'storage'],
   retention: ['base'],
+  catalog: ['base'],
+  jobs: ['base', 'catalog'],
   repository: ['base', 'storage'],
-  workflows: ['base', 'storage', 'sources', 'retention', 'repository'],
+  workflows: ['base', 'contract', 'storage', 'sources', 'retention', 'catalog', 'jobs', 'repository'],
   cli: ['base', 'storage', 'sources', 'retention', 'repository', 'workflows'],
   'main.ts': ['cli'],
 };

@@ -12,6 +12,7 @@ const packages = {
   unzip: 'unzip',
   sshd: 'openssh-server',
   openssl: 'openssl',
+  pg_createcluster: 'postgresql',
 } as const;
 
 type DebianProgram = keyof typeof packages;

@@ -1,0 +1,89 @@
+import { sql, type Transaction } from 'kysely';
+import type { Tables } from '../database/schema.ts';
+import { noteChange } from '../journal.ts';
+import type { StoreContext } from '../records.ts';
+import type { JobRecord } from './job.ts';
+import { jobOf } from './job-rows.ts';
+
+export interface DispatchOptions {
+  /** Only jobs of these kinds and versions. */
+  kinds: readonly { name: string; version: number }[];
+  /** How many jobs may hold a limit of this name at once. */
+  capacityOf(limit: string): number;
+  /** Jobs that may be handed over and not begun. */
+  countMax: number;
+}
+
+/** Queued jobs that are looked at in one pass: behind so many that wait, nobody is overlooked for long. */
+const lookedAtMax = 1000;
+/** One process hands jobs over at a time; the lock goes with the transaction. */
+const lockNumber = 4_611_686_018_427_387;
+
+export async function dispatchJobs(
+  trx: Transaction<Tables>,
+  { kinds, capacityOf, countMax }: DispatchOptions,
+  { kind, clock }: StoreContext,
+): Promise<JobRecord[]> {
+  if (kind === 'postgres') await sql`SELECT pg_advisory_xact_lock(${lockNumber})`.execute(trx);
+  const under = await trx
+    .selectFrom('jobs')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('state', '=', 'queued')
+    .where('dispatched_at', 'is not', null)
+    .where('waits_for', 'is', null)
+    .executeTakeFirstOrThrow();
+  let room = countMax - Number(under.count);
+  if (room <= 0) return [];
+  const waiting = await trx
+    .selectFrom('jobs')
+    .selectAll()
+    .where('state', '=', 'queued')
+    .where('dispatched_at', 'is', null)
+    .orderBy('id')
+    .limit(lookedAtMax)
+    .execute();
+  const held = await heldLimits(trx);
+  const nowMs = clock.nowMs();
+  const handedOver: JobRecord[] = [];
+  for (const row of waiting) {
+    if (!kinds.some(({ name, version }) => name === row.kind && version === row.version)) continue;
+    if (room <= 0) break;
+    const job = jobOf(row);
+    const full = job.limits.find((limit) => (held.get(limit) ?? 0) >= capacityOf(limit));
+    const waitsFor = full === undefined ? null : sentenceOf(full, held.get(full)!);
+    if (full === undefined) {
+      for (const name of job.limits) held.set(name, (held.get(name) ?? 0) + 1);
+      if (job.limits.length > 0)
+        await trx
+          .insertInto('job_limits')
+          .values(job.limits.map((name) => ({ name, job_id: row.id })))
+          .execute();
+      handedOver.push(job);
+      room--;
+    }
+    if (full !== undefined && row.waits_for === waitsFor) continue;
+    await trx
+      .updateTable('jobs')
+      .set({ waits_for: waitsFor, ...(full === undefined && { dispatched_at: nowMs }) })
+      .where('id', '=', row.id)
+      .execute();
+    await noteChange(trx, nowMs, { type: 'job', id: row.id });
+  }
+  return handedOver;
+}
+
+async function heldLimits(trx: Transaction<Tables>): Promise<Map<string, number>> {
+  const rows = await trx
+    .selectFrom('job_limits')
+    .select(['name', (eb) => eb.fn.countAll<number>().as('count')])
+    .groupBy('name')
+    .execute();
+  return new Map(rows.map(({ name, count }) => [name, Number(count)]));
+}
+
+/** `storage:nas` held by 2: "2 jobs on storage nas run already" */
+function sentenceOf(limit: string, count: number): string {
+  const [kind, ...name] = limit.split(':');
+  const where = name.length > 0 ? `${kind} ${name.join(':')}` : kind;
+  return count === 1 ? `another job on ${where} runs already` : `${count} jobs on ${where} run already`;
+}

@@ -25,6 +25,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./commands/dump.ts'),
   },
   restore: { summary: 'restore a snapshot, or a part of it', load: () => import('./commands/restore.ts') },
+  guard: {
+    summary: 'run a dangerous command only after a proven snapshot',
+    load: () => import('./commands/guard.ts'),
+  },
   check: { summary: 'check a repository', load: () => import('./commands/check.ts') },
   forget: {
     summary: 'drop snapshots that a policy does not keep',

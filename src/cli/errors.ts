@@ -8,6 +8,9 @@ const kinds = {
   'cli.password-file': { exitCode: 2, httpStatus: 400, retry: 'never' },
   'cli.target': { exitCode: 1, httpStatus: 400, retry: 'never' },
   'cli.unproven': { exitCode: 1, httpStatus: 500, retry: 'later' },
+  'cli.not-green': { exitCode: 3, httpStatus: 409, retry: 'later' },
+  'cli.command-not-found': { exitCode: 127, httpStatus: 400, retry: 'never' },
+  'cli.command-not-executable': { exitCode: 126, httpStatus: 400, retry: 'never' },
   'cli.interrupted': { exitCode: 130, httpStatus: 499, retry: 'later' },
 } satisfies Record<string, ErrorKind>;
 

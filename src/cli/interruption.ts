@@ -13,7 +13,18 @@ export function interruption(): AbortSignal {
   return controller.signal;
 }
 
-function interrupt(name: string): void {
+let taker: ((name: NodeJS.Signals) => void) | undefined;
+
+/** While a program of the user's runs, signals are its own. @returns gives them back */
+export function takeInterruptions(take: (name: NodeJS.Signals) => void): () => void {
+  taker = take;
+  return () => {
+    taker = undefined;
+  };
+}
+
+function interrupt(name: NodeJS.Signals): void {
+  if (taker) return void taker(name);
   if (controller!.signal.aborted) process.exit(130);
   process.stderr.write(`\n${name}: ending in order; once more to end at once\n`);
   controller!.abort(

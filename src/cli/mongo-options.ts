@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type OplogWish, openMongoSource, type Source } from '#sources';
+import { type DumpChoice, type OplogWish, openMongoSource, type Source } from '#sources';
 import { collectText, parseCount, parseSize } from './values.ts';
 
 /** Options of a backup whose source is a MongoDB deployment. */
@@ -36,15 +36,21 @@ export function addMongoOptions(command: Command): Command {
     .option('--limit-read <rate>', 'MongoDB: most bytes per second that are read (20M)', parseSize);
 }
 
-/** @throws SourceError */
-export function mongoSourceOf(url: string, options: MongoOptions): Promise<Source> {
-  return openMongoSource({
-    url,
+export function choiceOf(options: MongoOptions): DumpChoice {
+  return {
     database: options.db,
     collection: options.collection,
     includes: options.nsInclude,
     excludes: options.nsExclude,
     withUsers: options.users,
+  };
+}
+
+/** @throws SourceError */
+export function mongoSourceOf(url: string, options: MongoOptions): Promise<Source> {
+  return openMongoSource({
+    url,
+    ...choiceOf(options),
     oplog: options.oplog,
     collectionsAtOnce: options.collectionsAtOnce,
     batchSize: options.batchSize,

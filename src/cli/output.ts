@@ -7,15 +7,22 @@ export class Output {
   /** Called before anything is written, to clear a progress line that stands there. */
   onWrite: () => void = () => {};
 
-  constructor({ json, quiet }: { json: boolean; quiet: boolean }) {
+  readonly #stream: NodeJS.WritableStream;
+
+  /** @param stream where answers go */
+  constructor(
+    { json, quiet }: { json: boolean; quiet: boolean },
+    stream: NodeJS.WritableStream = process.stdout,
+  ) {
     this.isJson = json;
     this.isQuiet = quiet;
+    this.#stream = stream;
   }
 
   /** A line of the answer itself. */
   line(text = ''): void {
     this.onWrite();
-    process.stdout.write(`${text}\n`);
+    this.#stream.write(`${text}\n`);
   }
 
   /** A line for people about what goes on; not with --json or --quiet. */

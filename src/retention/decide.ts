@@ -63,6 +63,7 @@ function rulesOf(policy: RetentionPolicy, newest: RetentionSnapshot | undefined)
   const { last = 0, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0 } = policy;
   const younger = (duration: Duration | undefined) => isYoungerThan(duration, newest);
   return [
+    keepPinned,
     keepTagged(policy.tags ?? []),
     keepWithin(policy.within, younger(policy.within)),
     keepCount(last, undefined, 'last snapshot'),
@@ -77,6 +78,11 @@ function rulesOf(policy: RetentionPolicy, newest: RetentionSnapshot | undefined)
     keepPeriodWithin('month', 'monthly within', policy.withinMonthly, younger(policy.withinMonthly)),
     keepPeriodWithin('year', 'yearly within', policy.withinYearly, younger(policy.withinYearly)),
   ];
+}
+
+/** Pinned by hand, or because something dangerous was done after it. */
+function keepPinned({ tags }: RetentionSnapshot): string | undefined {
+  return tags.includes('pin') ? 'pinned' : undefined;
 }
 
 function keepTagged(lists: readonly (readonly string[])[]): Rule {

@@ -11,12 +11,13 @@ export type { Decision, OverwritePolicy } from './files/overwrite.ts';
 export { type PathList, type PathListForm, parseExcludeFile, parsePathList } from './files/path-lists.ts';
 export { PathPatterns } from './files/path-pattern.ts';
 export type { RestoredFile } from './files/restored-file.ts';
-export { type StreamSourceOptions, streamSource } from './files/stream-source.ts';
+export { type StreamSourceOptions, streamFolder, streamSource } from './files/stream-source.ts';
 export type { TargetFile, TargetFileState } from './files/target-file.ts';
 export { TargetPreview } from './files/target-preview.ts';
 export type { NeededRoom, TargetState } from './files/target-room.ts';
 export { type DumpManifest, parseManifest } from './mongodb/manifest.ts';
-export { isMongoUrl } from './mongodb/mongo-url.ts';
+export { isMongoUrl, withoutPassword } from './mongodb/mongo-url.ts';
+export { coversChoice, type DumpChoice } from './mongodb/namespaces.ts';
 export {
   type MongoRestoreOptions,
   openMongoSource,

@@ -58,13 +58,19 @@ function isNowCalled(snapshot: StoredSnapshot, formerId: string): boolean {
 
 function findLatest(snapshots: readonly StoredSnapshot[], filter: SnapshotFilter): StoredSnapshot {
   const latest = snapshots
-    .filter((snapshot) => matchesFilter(snapshot, filter))
+    .filter((snapshot) => matchesFilter(snapshot, filter) && isMeant(snapshot, filter))
     .sort(byTime)
     .at(-1);
   if (latest) return latest;
   throw notFound(
     snapshots.length === 0 ? 'the repository holds no snapshot' : 'no snapshot matches the filter',
   );
+}
+
+/** Snapshots of Holdfast's own (tags `holdfast-log`, `holdfast-safety`) are nobody's latest unless they are asked for. */
+function isMeant({ tags }: StoredSnapshot, filter: SnapshotFilter): boolean {
+  const own = tags.filter((tag) => tag.startsWith('holdfast-'));
+  return own.length === 0 || (filter.tags ?? []).some((list) => list.some((tag) => own.includes(tag)));
 }
 
 /**

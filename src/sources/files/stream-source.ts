@@ -40,3 +40,34 @@ function* eventsOf(names: readonly Uint8Array[], options: StreamSourceOptions): 
   yield { kind: 'entry', path: names, attributes, content };
   for (const path of uppers.reverse()) yield { kind: 'leave', path };
 }
+
+/** Bytes that are in memory already, as a folder of plain files. */
+export function streamFolder(folder: {
+  /** One name. */
+  name: string;
+  modifiedAt: Date;
+  files: readonly { name: string; bytes: Uint8Array }[];
+}): Source {
+  const top = Buffer.from(folder.name);
+  const timeNs = timeNsOf(folder.modifiedAt);
+  return {
+    paths: [`/${folder.name}`],
+    streamConcurrency: 1,
+    async *read(): AsyncGenerator<SourceEvent> {
+      yield { kind: 'entry', path: [top], attributes: plainAttributes('dir', timeNs) };
+      for (const { name, bytes } of folder.files)
+        yield {
+          kind: 'entry',
+          path: [top, Buffer.from(name)],
+          attributes: plainAttributes('file', timeNs),
+          content: { open: () => inOnePiece(bytes), isVital: true },
+        };
+      yield { kind: 'leave', path: [top] };
+    },
+    close: async () => {},
+  };
+}
+
+async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}

@@ -172,12 +172,18 @@ export class Dump {
       startedAt: this.#startedAt.toISOString(),
       endedAt: this.#endedAt!.toISOString(),
       server: this.#connection.server,
+      choice: this.#choice(),
       consistency: this.#consistency(),
       ...(oplog ? { oplog } : {}),
       collections: this.#collections.map((collection) => collection.manifest()),
       problems: [...lost, ...odd],
     };
     yield Buffer.from(`${JSON.stringify(manifest, undefined, 1)}\n`);
+  }
+
+  #choice(): DumpChoice {
+    const { database, collection, includes, excludes, withUsers } = this.#settings;
+    return { database, collection, includes, excludes, withUsers };
   }
 
   #prelude(): string {

@@ -2,6 +2,7 @@ import { SourceError } from '../errors.ts';
 import type { OplogTime } from './bson-values.ts';
 import type { ServerFacts } from './connection.ts';
 import type { ContentSummary } from './content-hash.ts';
+import type { DumpChoice } from './namespaces.ts';
 import type { OplogMark } from './oplog/oplog-entry.ts';
 import { isOplogMark, isOplogRange, type OplogRange } from './oplog/oplog-range.ts';
 
@@ -13,6 +14,8 @@ export interface DumpManifest {
   startedAt: string;
   endedAt: string;
   server: ServerFacts;
+  /** What was wanted of the deployment; earlier versions did not say it. */
+  choice?: DumpChoice;
   consistency: Consistency;
   /** Where the oplog joins; absent where none could be read. */
   oplog?: DumpOplog;

@@ -39,6 +39,15 @@ export function parseMongoUrl(url: string): MongoUrl {
   };
 }
 
+/** The URL as it may be shown; one that cannot be read is not shown. */
+export function withoutPassword(url: string): string {
+  try {
+    return parseMongoUrl(url).redact(url);
+  } catch {
+    return 'mongodb://…';
+  }
+}
+
 /** The folder of a deployment in snapshots: its first host, and the port where it is not the usual one. */
 export function folderOf({ hosts }: MongoUrl): string {
   const [, name, port] = /^(.*?)(?::(\d+))?$/.exec(

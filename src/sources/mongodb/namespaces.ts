@@ -49,6 +49,19 @@ function isData(database: string, collection: string, choice: DumpChoice): boole
   return !collection.startsWith('system.') || collection === 'system.js';
 }
 
+/** Whether a dump that was made by one choice holds all that another wants. When in doubt, no. */
+export function coversChoice(made: DumpChoice, wanted: DumpChoice): boolean {
+  if (wanted.withUsers && !made.withUsers) return false;
+  const isWhole =
+    made.database === undefined &&
+    made.collection === undefined &&
+    (made.includes ?? []).length === 0 &&
+    (made.excludes ?? []).length === 0;
+  const parts = ({ database, collection, includes, excludes }: DumpChoice): string =>
+    JSON.stringify([database ?? null, collection ?? null, includes ?? [], excludes ?? []]);
+  return isWhole || parts(made) === parts(wanted);
+}
+
 /** @throws SourceError 'sources.pattern' */
 export function namespaceFilter({
   includes = [],

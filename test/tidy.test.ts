@@ -14,6 +14,7 @@ const mayImport: Record<string, readonly string[]> = {
   storage: ['base'],
   sources: ['base', 'storage'],
   retention: ['base'],
+  notify: ['base'],
   catalog: ['base'],
   jobs: ['base', 'catalog'],
   repository: ['base', 'storage'],

@@ -22,6 +22,7 @@ export {
   outboundPolicy,
   type Resolver,
   resolveOutbound,
+  withinTime,
 } from './outbound.ts';
 export {
   connectOutbound,

@@ -6,8 +6,8 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { connect, type Socket } from 'node:net';
-import { getCACertificates } from 'node:tls';
+import { connect, isIP, type Socket } from 'node:net';
+import { getCACertificates, connect as secureConnect } from 'node:tls';
 import { messageOf, OutboundError } from './errors.ts';
 import { type OutboundOptions, resolveOutbound, withinTime } from './outbound.ts';
 
@@ -57,19 +57,25 @@ export async function fetchOutbound(url: string, request: OutboundRequest): Prom
 }
 
 /**
- * Connects to a host that a user entered.
+ * Connects to a host that a user entered, over TLS where `isSecure`.
  * @returns a connected socket, which the caller closes; the signal destroys it
  * @throws OutboundError; the signal's reason
  */
 export async function connectOutbound(
-  { host, port }: { host: string; port: number },
+  { host, port, isSecure = false }: { host: string; port: number; isSecure?: boolean },
   options: OutboundOptions,
 ): Promise<Socket> {
   return withinTime(host, options, async (signal) => {
     const { host: plain, lookup } = await resolveOutbound(host, { ...options, signal });
-    const socket = connect({ host: plain, port, lookup });
+    const trusted = options.certificates && {
+      ca: [...getCACertificates('default'), ...options.certificates],
+    };
+    const servername = isIP(plain) ? '' : plain;
+    const socket = isSecure
+      ? secureConnect({ host: plain, port, lookup, servername, ...trusted })
+      : connect({ host: plain, port, lookup });
     try {
-      await once(socket, 'connect', { signal });
+      await once(socket, isSecure ? 'secureConnect' : 'connect', { signal });
     } catch (error) {
       socket.destroy();
       throw unreachable(`${plain}:${port}`, error);

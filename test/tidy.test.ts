@@ -11,6 +11,7 @@ import { modulesOf, sourceFaults } from './tidy/source-faults.ts';
 const mayImport: Record<string, readonly string[]> = {
   base: [],
   contract: [],
+  schedule: ['base', 'contract'],
   storage: ['base'],
   sources: ['base', 'storage'],
   retention: ['base'],

@@ -41,7 +41,9 @@ export const Schedule = z
     ).optional(),
     cron: oneOrMore(/^\S+( +\S+){4}$/, 'write five fields: minute, hour, day, month, weekday').optional(),
     zone: Zone.optional().describe('default: the zone of the settings, else UTC'),
-    jitter: Span.optional().describe('spreads the start by up to so much, always the same for one plan'),
+    jitter: Span.refine((span) => spanMs(span) <= dayMs, 'spreads by a day at most')
+      .optional()
+      .describe('spreads the start by up to so much, always the same for one plan'),
     windows: z.array(DayWindow).min(1).optional().describe('starts only inside one of them'),
     blackouts: z.array(Blackout).min(1).optional(),
     missed: z

@@ -91,12 +91,12 @@ export class ConfiguredStore<Spec> {
     return this.#write(name, async (trx, nowMs) => {
       const row = await trx
         .updateTable('configured')
-        .set({
+        .set((eb) => ({
           spec: JSON.stringify(change.spec),
-          revision: before.revision + 1,
+          revision: eb('revision', '+', 1),
           updated_at: nowMs,
           ...(change.origin && { origin: change.origin }),
-        })
+        }))
         .where('noun', '=', this.#noun)
         .where('name', '=', name)
         .where('revision', '=', change.revision ?? before.revision)

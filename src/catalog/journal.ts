@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { Tables } from './database/schema.ts';
 import { compact, fromJson, type StoreContext } from './records.ts';
 
@@ -52,6 +52,12 @@ export async function noteEvent(trx: Transaction<Tables>, nowMs: number, event: 
   await noteChange(trx, nowMs, { type: 'event', number });
 }
 
+/**
+ * PostgreSQL gives a number before the commit, so that a higher one may be seen earlier. True where no lower one can
+ * come any more.
+ */
+const isSettled = sql<boolean>`txid < pg_snapshot_xmin(pg_current_snapshot())`;
+
 /** Changes for live pages, and events that are kept. */
 export class Journal {
   readonly #context: StoreContext;
@@ -75,11 +81,12 @@ export class Journal {
     number: number,
     limit: number,
   ): Promise<{ changes: { number: number; change: Change }[]; isComplete: boolean }> {
-    const { db } = this.#context;
+    const { db, kind } = this.#context;
     const rows = await db
       .selectFrom('changes')
       .select(['number', 'payload'])
       .where('number', '>', number)
+      .$if(kind === 'postgres', (query) => query.where(isSettled))
       .orderBy('number')
       .limit(limit)
       .execute();
@@ -94,10 +101,13 @@ export class Journal {
     };
   }
 
+  /** Changes after this number are still to come. */
   async newestChange(): Promise<number> {
-    const row = await this.#context.db
+    const { db, kind } = this.#context;
+    const row = await db
       .selectFrom('changes')
       .select((eb) => eb.fn.max('number').as('number'))
+      .$if(kind === 'postgres', (query) => query.where(isSettled))
       .executeTakeFirst();
     return Number(row?.number ?? 0);
   }
@@ -130,10 +140,15 @@ export class Journal {
     );
   }
 
-  /** Drops changes that no page will ask for any more, and events that are too old. */
+  /** Drops changes that no page will ask for any more, but for the newest, and events that are too old. */
   async prune({ changesBefore, eventsBefore }: { changesBefore: Date; eventsBefore: Date }): Promise<void> {
     const { db } = this.#context;
-    await db.deleteFrom('changes').where('at', '<', changesBefore.getTime()).execute();
+    await db
+      .deleteFrom('changes')
+      .where('at', '<', changesBefore.getTime())
+      // By what is left, those who were away see that they missed some.
+      .where('number', '<', (eb) => eb.selectFrom('changes').select(eb.fn.max('number').as('newest')))
+      .execute();
     await db.deleteFrom('events').where('at', '<', eventsBefore.getTime()).execute();
   }
 }

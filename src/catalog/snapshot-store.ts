@@ -112,22 +112,25 @@ export class SnapshotStore {
       .selectAll()
       .orderBy('taken_at', 'desc')
       .orderBy('id', 'desc')
+      .orderBy('repository', 'desc')
       .limit(page.limit + 1);
     if (choice.repository !== undefined) query = query.where('repository', '=', choice.repository);
     if (choice.plan !== undefined) query = query.where('plan', '=', choice.plan);
     if (choice.source !== undefined) query = query.where('source', '=', choice.source);
     if (!choice.withTrash) query = query.where('forgotten_at', 'is', null);
     if (page.cursor !== undefined) {
-      const [takenAt, id] = page.cursor.split('_');
+      const [takenAt, id, ...repository] = page.cursor.split('_');
+      // A mirrored repository has the same snapshots.
       query = query.where((eb) =>
-        eb.or([
-          eb('taken_at', '<', Number(takenAt)),
-          eb.and([eb('taken_at', '=', Number(takenAt)), eb('id', '<', id ?? '')]),
-        ]),
+        eb(
+          eb.refTuple('taken_at', 'id', 'repository'),
+          '<',
+          eb.tuple(Number(takenAt), id ?? '', repository.join('_')),
+        ),
       );
     }
     return pageOf(await query.execute(), page, {
-      cursorOf: (row) => `${row.taken_at}_${row.id}`,
+      cursorOf: (row) => `${row.taken_at}_${row.id}_${row.repository}`,
       itemOf: snapshotOf,
     });
   }
@@ -187,10 +190,12 @@ export class SnapshotStore {
     change: (record: SnapshotRecord) => { badges?: string; pins?: string },
   ): Promise<void> {
     await this.#write(async (trx) => {
-      const query = trx.selectFrom('snapshots').selectAll();
-      const row = await query
+      const row = await trx
+        .selectFrom('snapshots')
+        .selectAll()
         .where('repository', '=', place.repository)
         .where('id', '=', place.id)
+        .$if(this.#context.kind === 'postgres', (query) => query.forUpdate())
         .executeTakeFirst();
       if (!row) return;
       await trx

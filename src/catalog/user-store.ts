@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { takeTurn } from './database/lock.ts';
 import type { Tables } from './database/schema.ts';
 import { CatalogError } from './errors.ts';
 import { noteChange, noteEvent } from './journal.ts';
@@ -77,6 +78,7 @@ export class UserStore {
     return db.transaction().execute(async (trx) => {
       const nowMs = clock.nowMs();
       if (onlyFirst) {
+        await takeTurn(trx, this.#context, 'users');
         const anybody = await trx.selectFrom('users').select('id').limit(1).executeTakeFirst();
         if (anybody)
           throw new CatalogError('catalog.exists', 'there is an administrator already', {

@@ -1,7 +1,9 @@
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { Kysely, SqliteDialect } from 'kysely';
+import { Kysely } from 'kysely';
 import { messageOf } from '#base';
 import { CatalogError } from '../errors.ts';
+import { FileDialect } from './file-dialect.ts';
 import type { Tables } from './schema.ts';
 
 /** A file of this machine, or PostgreSQL by its URL. */
@@ -34,24 +36,12 @@ export async function openDatabase(place: CatalogPlace): Promise<OpenDatabase> {
 }
 
 function openFile(path: string): OpenDatabase {
+  // Only for us: it holds hashes of passwords. What SQLite puts beside it has the same mode.
+  closeSync(openSync(path, 'a', 0o600));
   const file = new DatabaseSync(path, { timeout: busyMsMax, enableForeignKeyConstraints: true });
   // Full: what was acknowledged survives a power cut (stack.md: 0 of 785 rows lost, at 400 inserts a second).
   file.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-  const statements = {
-    prepare(sql: string) {
-      const statement = file.prepare(sql);
-      statement.setReadBigInts(false);
-      type Values = Parameters<typeof statement.all>;
-      return {
-        reader: statement.columns().length > 0,
-        all: (values: readonly unknown[]) => statement.all(...(values as Values)),
-        run: (values: readonly unknown[]) => statement.run(...(values as Values)),
-        iterate: (values: readonly unknown[]) => statement.iterate(...(values as Values)),
-      };
-    },
-    close: () => file.close(),
-  };
-  return { kind: 'sqlite', file, db: new Kysely({ dialect: new SqliteDialect({ database: statements }) }) };
+  return { kind: 'sqlite', file, db: new Kysely({ dialect: new FileDialect(file) }) };
 }
 
 async function openServer(url: string): Promise<OpenDatabase> {

@@ -129,4 +129,29 @@ export interface Tables {
   };
   secrets: { id: string; sealed: string; fingerprint: string; created_at: number };
   settings: { name: string; value: string };
+  /** Facts that nobody can take out or change unseen: each entry holds the hash of the one before. */
+  chain_entries: {
+    chain: string;
+    /** From 1, without gaps. */
+    number: number;
+    id: string;
+    at: number;
+    subject: string | null;
+    body: string;
+    previous: string;
+    hash: string;
+  };
+  /** Attempts to tell somebody something. */
+  deliveries: {
+    id: string;
+    channel: string;
+    event_number: number | null;
+    notification: string;
+    dedupe_key: string | null;
+    state: string;
+    attempt: number;
+    at: number;
+    next_at: number | null;
+    reason: string | null;
+  };
 }

@@ -1,4 +1,5 @@
-import { sql, type Transaction } from 'kysely';
+import type { Transaction } from 'kysely';
+import { takeTurn } from '../database/lock.ts';
 import type { Tables } from '../database/schema.ts';
 import { noteChange } from '../journal.ts';
 import type { StoreContext } from '../records.ts';
@@ -16,15 +17,13 @@ export interface DispatchOptions {
 
 /** Queued jobs that are looked at in one pass: behind so many that wait, nobody is overlooked for long. */
 const lookedAtMax = 1000;
-/** One process hands jobs over at a time; the lock goes with the transaction. */
-const lockNumber = 4_611_686_018_427_387;
 
 export async function dispatchJobs(
   trx: Transaction<Tables>,
   { kinds, capacityOf, countMax }: DispatchOptions,
-  { kind, clock }: StoreContext,
+  context: StoreContext,
 ): Promise<JobRecord[]> {
-  if (kind === 'postgres') await sql`SELECT pg_advisory_xact_lock(${lockNumber})`.execute(trx);
+  await takeTurn(trx, context, 'dispatch');
   const under = await trx
     .selectFrom('jobs')
     .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -39,18 +38,27 @@ export async function dispatchJobs(
     .selectAll()
     .where('state', '=', 'queued')
     .where('dispatched_at', 'is', null)
+    .where((eb) => eb.or(kinds.map(({ name, version }) => eb.and({ kind: name, version }))))
     .orderBy('id')
     .limit(lookedAtMax)
     .execute();
   const held = await heldLimits(trx);
-  const nowMs = clock.nowMs();
+  const nowMs = context.clock.nowMs();
   const handedOver: JobRecord[] = [];
   for (const row of waiting) {
-    if (!kinds.some(({ name, version }) => name === row.kind && version === row.version)) continue;
     if (room <= 0) break;
     const job = jobOf(row);
     const full = job.limits.find((limit) => (held.get(limit) ?? 0) >= capacityOf(limit));
     const waitsFor = full === undefined ? null : sentenceOf(full, held.get(full)!);
+    if (full !== undefined && row.waits_for === waitsFor) continue;
+    const { numUpdatedRows } = await trx
+      .updateTable('jobs')
+      .set({ waits_for: waitsFor, ...(full === undefined && { dispatched_at: nowMs }) })
+      .where('id', '=', row.id)
+      .where('state', '=', 'queued')
+      .executeTakeFirst();
+    // It was cancelled while we looked.
+    if (numUpdatedRows === 0n) continue;
     if (full === undefined) {
       for (const name of job.limits) held.set(name, (held.get(name) ?? 0) + 1);
       if (job.limits.length > 0)
@@ -61,12 +69,6 @@ export async function dispatchJobs(
       handedOver.push(job);
       room--;
     }
-    if (full !== undefined && row.waits_for === waitsFor) continue;
-    await trx
-      .updateTable('jobs')
-      .set({ waits_for: waitsFor, ...(full === undefined && { dispatched_at: nowMs }) })
-      .where('id', '=', row.id)
-      .execute();
     await noteChange(trx, nowMs, { type: 'job', id: row.id });
   }
   return handedOver;

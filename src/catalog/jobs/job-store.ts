@@ -18,6 +18,7 @@ import type {
 import { jobOf, newRowOf, stepOf } from './job-rows.ts';
 
 const live: JobState[] = ['queued', 'running'];
+const prunedAtOnceMax = 500;
 
 /** Narrows a list of jobs. */
 export interface JobFilter {
@@ -226,7 +227,7 @@ export class JobStore {
   /** Ends a job that no worker runs; one that runs is only asked. @returns false when there is none, or it has ended */
   async cancel(id: JobId, by: string): Promise<boolean> {
     return this.#write(async (trx) => {
-      const row = await trx.selectFrom('jobs').select('state').where('id', '=', id).executeTakeFirst();
+      const row = await this.#lockRow(trx, id);
       if (!row || !live.includes(row.state as JobState)) return false;
       if (row.state === 'queued') return this.#end(trx, id, cancelledBy(by));
       const nowMs = this.#context.clock.nowMs();
@@ -265,7 +266,8 @@ export class JobStore {
 
   async saveStep({ job, generation }: Held, step: StepRecord): Promise<void> {
     await this.#write(async (trx) => {
-      if (!(await this.#isHeld(trx, job.id, generation))) return;
+      const row = await this.#lockRow(trx, job.id);
+      if (row?.state !== 'running' || row.generation !== generation) return;
       const { number } = await trx
         .selectFrom('job_steps')
         .select((eb) => eb.fn.countAll<number>().as('number'))
@@ -308,6 +310,7 @@ export class JobStore {
 
   async appendLines(id: JobId, lines: readonly LogLine[]): Promise<void> {
     await this.#write(async (trx) => {
+      await this.#lockRow(trx, id);
       const last = await trx
         .selectFrom('job_lines')
         .select((eb) => eb.fn.max('number').as('number'))
@@ -328,18 +331,28 @@ export class JobStore {
     });
   }
 
-  /** Drops the history of jobs that ended before. @returns how many */
+  /** Drops the history of jobs that ended before, in portions that hold nobody up. @returns how many */
   async prune(endedBefore: Date): Promise<number> {
-    return this.#write(async (trx) => {
-      const old = trx.selectFrom('jobs').select('id').where('ended_at', '<', endedBefore.getTime());
-      await trx.deleteFrom('job_steps').where('job_id', 'in', old).execute();
-      await trx.deleteFrom('job_lines').where('job_id', 'in', old).execute();
-      const { numDeletedRows } = await trx
-        .deleteFrom('jobs')
-        .where('ended_at', '<', endedBefore.getTime())
-        .executeTakeFirst();
-      return Number(numDeletedRows);
-    });
+    let count = 0;
+    for (;;) {
+      const dropped = await this.#write(async (trx) => {
+        const rows = await trx
+          .selectFrom('jobs')
+          .select('id')
+          .where('ended_at', '<', endedBefore.getTime())
+          .orderBy('ended_at')
+          .limit(prunedAtOnceMax)
+          .execute();
+        const ids = rows.map(({ id }) => id);
+        if (ids.length === 0) return 0;
+        await trx.deleteFrom('job_steps').where('job_id', 'in', ids).execute();
+        await trx.deleteFrom('job_lines').where('job_id', 'in', ids).execute();
+        await trx.deleteFrom('jobs').where('id', 'in', ids).execute();
+        return ids.length;
+      });
+      count += dropped;
+      if (dropped < prunedAtOnceMax) return count;
+    }
   }
 
   async #end(
@@ -376,15 +389,14 @@ export class JobStore {
     return true;
   }
 
-  async #isHeld(trx: Transaction<Tables>, id: string, generation: number): Promise<boolean> {
-    const row = await trx
+  /** Others that write to this job wait until we are done. */
+  #lockRow(trx: Transaction<Tables>, id: string): Promise<{ state: string; generation: number } | undefined> {
+    return trx
       .selectFrom('jobs')
-      .select('id')
+      .select(['state', 'generation'])
       .where('id', '=', id)
-      .where('generation', '=', generation)
-      .where('state', '=', 'running')
+      .$if(this.#context.kind === 'postgres', (query) => query.forUpdate())
       .executeTakeFirst();
-    return row !== undefined;
   }
 
   #write<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {

@@ -1,11 +1,15 @@
-import type { CreateTableBuilder, Kysely } from 'kysely';
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import {
+  type Columns,
+  type IndexShapes,
+  makeIndexes,
+  makeJournals,
+  makeTables,
+  type TableShapes,
+} from '../database/make-tables.ts';
 
-/** Columns by their type; `?` may be empty. */
-type Columns = Record<string, 'text' | 'text?' | 'integer' | 'integer?'>;
-
-const tables: Record<string, { columns: Columns; key: string[] }> = {
+const tables: TableShapes = {
   configured: {
     columns: {
       noun: 'text',
@@ -145,7 +149,7 @@ const journals: Record<string, Columns> = {
   changes: { at: 'integer', payload: 'text' },
 };
 
-const indexes: Record<string, { on: string; columns: string[]; unique?: boolean }> = {
+const indexes: IndexShapes = {
   configured_id: { on: 'configured', columns: ['id'], unique: true },
   jobs_key: { on: 'jobs', columns: ['idempotency_key'], unique: true },
   jobs_state: { on: 'jobs', columns: ['state', 'id'] },
@@ -161,33 +165,11 @@ const indexes: Record<string, { on: string; columns: string[]; unique?: boolean 
 };
 
 export function first(kind: 'sqlite' | 'postgres'): Migration {
-  const integer = kind === 'sqlite' ? 'integer' : 'bigint';
-  const addColumns = (table: CreateTableBuilder<string, string>, columns: Columns) =>
-    Object.entries(columns).reduce(
-      (made, [name, type]) =>
-        made.addColumn(name, type.startsWith('text') ? 'text' : integer, (column) =>
-          type.endsWith('?') ? column : column.notNull(),
-        ),
-      table,
-    );
   return {
     async up(db: Kysely<unknown>) {
-      for (const [name, { columns, key }] of Object.entries(tables))
-        await addColumns(db.schema.createTable(name), columns)
-          .addPrimaryKeyConstraint(`${name}_pk`, key as never[])
-          .execute();
-      for (const [name, columns] of Object.entries(journals)) {
-        const numbered = db.schema
-          .createTable(name)
-          .addColumn('number', kind === 'sqlite' ? 'integer' : 'bigserial', (column) =>
-            kind === 'sqlite' ? column.primaryKey().autoIncrement() : column.primaryKey(),
-          );
-        await addColumns(numbered as never, columns).execute();
-      }
-      for (const [name, { on, columns, unique }] of Object.entries(indexes)) {
-        const index = db.schema.createIndex(name).on(on).columns(columns);
-        await (unique ? index.unique() : index).execute();
-      }
+      await makeTables(db, kind, tables);
+      await makeJournals(db, kind, journals);
+      await makeIndexes(db, indexes);
       if (kind === 'postgres')
         await sql`ALTER TABLE job_lines SET (autovacuum_vacuum_scale_factor = 0.05)`.execute(db);
     },

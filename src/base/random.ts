@@ -32,7 +32,9 @@ export function seededRandom(seed: number): Random {
   for (let i = 0; i < 16; i++) next();
   return {
     fill: (view) => {
-      for (let i = 0; i < view.length; i++) view[i] = next();
+      const words = new Uint32Array(Math.ceil(view.length / 4));
+      for (let i = 0; i < words.length; i++) words[i] = next();
+      view.set(new Uint8Array(words.buffer, 0, view.length));
       return view;
     },
     below: (limit) => next() % limit,

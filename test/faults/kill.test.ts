@@ -84,7 +84,7 @@ async function assertSoundAt(
   assert.equal(snapshots.length, snapshotCount);
   for (const snapshot of snapshots) {
     const files = meant.get(snapshot.tags[0]!)!;
-    assert.deepEqual(await differences(repository, snapshot, { files, contents }), []);
+    assert.deepEqual(await differences(repository, [{ snapshot, files }], contents), []);
   }
 }
 

@@ -9,12 +9,11 @@ import {
 } from '#repository';
 import { type FaultKind, nthCall } from '../../src/storage/testing/fault-plan.ts';
 import { faulty } from '../../src/storage/testing/faulty.ts';
-import { deriveKeysAtOnce } from './simulation/derive-keys-at-once.ts';
 import { differences, writeFiles } from './simulation/files.ts';
 import { judge } from './simulation/judge.ts';
 import type { Meant } from './simulation/ledger.ts';
 import { SimulatedProcess } from './simulation/process.ts';
-import { makeRepositories } from './simulation/simulate.ts';
+import { giveRepositories } from './simulation/repositories.ts';
 import { World } from './simulation/world.ts';
 
 const packSizeBytes = 2048;
@@ -30,8 +29,6 @@ class Scene {
   repository!: Repository;
 
   async begin(): Promise<void> {
-    deriveKeysAtOnce();
-    await makeRepositories(this.world);
     this.repository = await this.#setUp.open(this.world.main, 'first');
     await this.backUp(this.repository, [1, 2, 3]);
   }
@@ -55,7 +52,7 @@ class Scene {
     const wrong: string[] = [];
     for (const snapshot of snapshots) {
       const { files }: Meant = main.ledger.of(snapshot);
-      wrong.push(...(await differences(repository, snapshot, { files, contents })));
+      wrong.push(...(await differences(repository, [{ snapshot, files }], contents)));
     }
     return wrong;
   }
@@ -71,6 +68,7 @@ async function failEveryCall(kind: FaultKind, work: Work): Promise<number> {
   for (let n = 1; n < callsMax; n++) {
     const scene = new Scene();
     const { timeline, main } = scene.world;
+    await giveRepositories(scene.world);
     await timeline.run(scene.begin());
     const { clock, life } = scene.process;
     const plan = nthCall(n, kind);

@@ -11,11 +11,10 @@ import {
   type StoredSnapshot,
   writeSnapshot,
 } from '#repository';
-import { deriveKeysAtOnce } from './simulation/derive-keys-at-once.ts';
 import { writeFiles } from './simulation/files.ts';
 import { judge } from './simulation/judge.ts';
 import { SimulatedProcess } from './simulation/process.ts';
-import { makeRepositories } from './simulation/simulate.ts';
+import { giveRepositories } from './simulation/repositories.ts';
 import { type PlannedSleep, SleepyStorage } from './simulation/sleepy-storage.ts';
 import { type Place, World } from './simulation/world.ts';
 
@@ -37,8 +36,6 @@ class Night {
   first!: StoredSnapshot;
 
   async begin(): Promise<void> {
-    deriveKeysAtOnce();
-    await makeRepositories(this.world);
     this.repository = await this.open(this.other);
     this.first = await this.backUp(this.repository, [1, 2, 3, 4]);
     await this.backUp(this.repository, [1, 2, 8]);
@@ -120,6 +117,7 @@ const works: Record<string, SleepersWork> = {
 async function sleepThrough(work: SleepersWork, sleep: PlannedSleep) {
   const night = new Night();
   const { timeline } = night.world;
+  await giveRepositories(night.world);
   await timeline.run(night.begin());
   const process = new SimulatedProcess(night.world, {});
   const storage = new SleepyStorage(process.connect(night.place), process.clock, sleep);

@@ -47,8 +47,21 @@ function greatestCommonDivisor(a: Polynomial, b: Polynomial): Polynomial {
   return x;
 }
 
-/** Ben-Or's test: p has no factor of degree i exactly when gcd(p, x^(2^i) − x) = 1, for every i up to half its degree. */
+/** Of the repositories that this process opens again and again. */
+const proven = new Set<Polynomial>();
+const provenMax = 64;
+
+/** Whether it has no factors. */
 export function isIrreducible(p: Polynomial): boolean {
+  if (proven.has(p)) return true;
+  if (!passesBenOr(p)) return false;
+  if (proven.size >= provenMax) proven.clear();
+  proven.add(p);
+  return true;
+}
+
+/** Ben-Or's test: p has no factor of degree i exactly when gcd(p, x^(2^i) − x) = 1, for every i up to half its degree. */
+function passesBenOr(p: Polynomial): boolean {
   const degree = degreeOf(p);
   if (degree < 1) return false;
   let power = modulo(2n, p);

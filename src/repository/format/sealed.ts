@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto';
+import { type Cipheriv, createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto';
 import type { Random } from '#base';
 import { RepositoryError } from '../errors.ts';
 import { poly1305 } from './poly1305.ts';
@@ -73,10 +73,17 @@ export function isSameKey(a: MasterKey, b: MasterKey): boolean {
 function macOf(key: MasterKey, iv: Uint8Array, ciphertext: Uint8Array): Uint8Array {
   const oneTimeKey = new Uint8Array(32);
   oneTimeKey.set(key.macR, 0);
-  const cipher = createCipheriv('aes-128-ecb', key.macK, null).setAutoPadding(false);
+  let cipher = nonceCiphers.get(key);
+  if (!cipher) {
+    cipher = createCipheriv('aes-128-ecb', key.macK, null).setAutoPadding(false);
+    nonceCiphers.set(key, cipher);
+  }
   oneTimeKey.set(cipher.update(iv), 16);
   return poly1305(oneTimeKey, ciphertext);
 }
+
+/** AES of one block keeps no state, so a key needs one cipher only: making it costs more than a small file. */
+const nonceCiphers = new WeakMap<MasterKey, Cipheriv>();
 
 function isZero(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0);

@@ -31,7 +31,7 @@ const firstPack = 3;
 const treeBit = 0x40000000;
 
 const fillMax = 0.8;
-const segmentCapacityMin = 16 * 1024;
+const segmentCapacityMin = 1024;
 
 /** The memory of one segment, handed to other threads as it is. */
 export interface TableSegment {

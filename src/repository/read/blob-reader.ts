@@ -17,7 +17,7 @@ const windowBytes = 512 * 1024;
 const windowsKept = 8;
 
 /** Most readers see trees only; the memory doubles when a blob needs more. */
-const plainBytesMin = 256 * 1024;
+const plainBytesMin = 64 * 1024;
 
 interface Window {
   pack: number;

@@ -57,35 +57,57 @@ async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes.subarray(half);
 }
 
-/** Restores a snapshot and compares. @returns what differs, in words; rejects when something cannot be read */
+/** A stored snapshot, and what it was made of. */
+export interface Pair {
+  snapshot: StoredSnapshot;
+  files: Files;
+}
+
+/** Restores snapshots, all at once, and compares. @returns what differs, in words; rejects when something cannot be read */
 export async function differences(
   repository: Repository,
-  snapshot: StoredSnapshot,
-  meant: { files: Files; contents: readonly Uint8Array[] },
+  pairs: readonly Pair[],
+  contents: readonly Uint8Array[],
 ): Promise<string[]> {
-  const found = new Map<string, TreeNode>();
-  await collectFiles(repository, { tree: snapshot.tree, path: '' }, found);
-  const restored = new Map<string, Uint8Array>();
-  const restoring = [...found].map(([path, node]) => {
-    const bytes = new Uint8Array(node.sizeBytes);
-    return {
-      node,
-      sink: {
-        write: (offset: number, piece: Uint8Array) => bytes.set(piece, offset),
-        finish: () => void restored.set(path, bytes),
-        fail: (error: Error) => {
-          throw error;
-        },
-      },
-    };
-  });
+  const found: Map<string, TreeNode>[] = [];
+  for (const { snapshot } of pairs) {
+    const nodes = new Map<string, TreeNode>();
+    await collectFiles(repository, { tree: snapshot.tree, path: '' }, nodes);
+    found.push(nodes);
+  }
+  const restored = found.map(
+    (nodes) => new Map<string, Uint8Array | undefined>([...nodes].map(([path]) => [path, undefined])),
+  );
+  const restoring = found.flatMap((nodes, i) =>
+    [...nodes].map(([path, node]) => intoMemory(node, (bytes) => restored[i]!.set(path, bytes))),
+  );
   await restoreFiles(repository, each(restoring));
+  return pairs.flatMap(({ files }, i) => compare(restored[i]!, files, contents));
+}
+
+function intoMemory(node: TreeNode, done: (bytes: Uint8Array) => void) {
+  const bytes = new Uint8Array(node.sizeBytes);
+  const sink = {
+    write: (offset: number, piece: Uint8Array) => bytes.set(piece, offset),
+    finish: () => done(bytes),
+    fail: (error: Error) => {
+      throw error;
+    },
+  };
+  return { node, sink };
+}
+
+function compare(
+  restored: ReadonlyMap<string, Uint8Array | undefined>,
+  files: Files,
+  contents: readonly Uint8Array[],
+): string[] {
   const wrong: string[] = [];
-  for (const path of new Set([...found.keys(), ...meant.files.keys()])) {
-    const number = meant.files.get(path);
+  for (const path of new Set([...restored.keys(), ...files.keys()])) {
+    const number = files.get(path);
     const bytes = restored.get(path);
     if (number === undefined || !bytes) wrong.push(`${path} is ${bytes ? 'too many' : 'missing'}`);
-    else if (Buffer.compare(bytes, meant.contents[number]!) !== 0) wrong.push(`${path} has other bytes`);
+    else if (Buffer.compare(bytes, contents[number]!) !== 0) wrong.push(`${path} has other bytes`);
   }
   return wrong;
 }

@@ -53,6 +53,12 @@ export class Ledger {
     return [...this.#snapshots.values()].filter(({ state }) => state === 'reported');
   }
 
+  /** All that a verdict on the repository rests on, beside what is stored. */
+  facts(): unknown[] {
+    const snapshots = [...this.#snapshots.values()].flatMap((one) => [one.mark, one.state, one.isBySleeper]);
+    return [...snapshots, ...this.keys.flatMap(({ id, passwords }) => [id, ...passwords])];
+  }
+
   /** What a stored snapshot was meant to be. */
   of(snapshot: { tags: readonly string[] }): Meant {
     const mark = snapshot.tags.find((tag) => tag.startsWith('mark='));

@@ -54,9 +54,12 @@ export class SimulatedProcess {
   /** Opens the repository with a password that must fit. */
   open(place: Place, password: string, storage = this.connect(place)): Promise<Repository> {
     const { clock, random, owner } = this;
+    const key = place.ledger.keys.find(({ passwords }) => passwords.includes(password));
     return openRepository({
       storage,
       password,
+      // Half of them remember which key it was.
+      ...(key && random.below(2) === 0 ? { keyHint: key.id } : {}),
       executor: inlineExecutor(seededRandom(random.below(2 ** 32))),
       clock,
       random,

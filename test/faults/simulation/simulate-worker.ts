@@ -4,6 +4,9 @@ import { simulate } from './simulate.ts';
 
 const { first, step, end }: { first: number; step: number; end: number } = workerData;
 
+// Worlds throw by the thousand, and stacks are dear. `npm run simulate -- --seed S` shows them.
+Error.stackTraceLimit = 0;
+
 for (let seed = first; seed < end; seed += step) {
   parentPort!.postMessage({ begun: seed });
   parentPort!.postMessage({ result: await simulate(seed) });

@@ -1,19 +1,12 @@
-import { HoldfastError, seededRandom } from '#base';
-import {
-  type CheckOptions,
-  forgetSnapshots,
-  initRepository,
-  inlineExecutor,
-  type Repository,
-} from '#repository';
-import { deriveKeysAtOnce } from './derive-keys-at-once.ts';
+import { HoldfastError } from '#base';
+import { type CheckOptions, forgetSnapshots, type Repository } from '#repository';
 import { brokenSnapshots, judge } from './judge.ts';
 import { SimulatedProcess } from './process.ts';
-import { BrokenPromise, backup, cheapKdf, type Opened, prune, unlock, works } from './work.ts';
+import { clientsMax, giveRepositories } from './repositories.ts';
+import { BrokenPromise, backup, type Opened, prune, unlock, works } from './work.ts';
 import { type Place, World } from './world.ts';
 
 const minuteMs = 60_000;
-const clientsMax = 3;
 const worksMin = 3;
 const worksMax = 8;
 const restartMsMax = 45 * minuteMs;
@@ -26,8 +19,6 @@ const openAttemptsMax = 3;
 const mirrorGoesOnEvery = 4;
 /** One process in so many works on the mirror. */
 const mainShare = 5;
-/** Of both repositories: copies between them share blobs. Any irreducible one does. */
-const chunkerPolynomial = 0x3da3358b4dc173n;
 
 export interface SimulationResult {
   seed: number;
@@ -42,33 +33,11 @@ export interface SimulationResult {
 
 /** Runs the world of one seed from its first backup to its end. */
 export async function simulate(seed: number): Promise<SimulationResult> {
-  deriveKeysAtOnce();
   const simulation = new Simulation(new World(seed));
   await simulation.run();
   const { world } = simulation;
   const { mood, wrong, trace, tally } = world;
   return { seed, mood, wrong, digest: world.digest(), trace: trace.lines, tally: tally.entries() };
-}
-
-/** Makes a repository in each place of a world, with some keys. */
-export async function makeRepositories(world: World): Promise<void> {
-  const process = new SimulatedProcess(world, {});
-  for (const place of world.places) {
-    const repository = await initRepository({
-      storage: process.connect(place),
-      password: 'first',
-      kdf: cheapKdf,
-      executor: inlineExecutor(seededRandom(1)),
-      clock: process.clock,
-      random: process.random,
-      owner: process.owner,
-      chunkerPolynomial,
-    });
-    place.ledger.keys.push({ id: repository.key.id, passwords: ['first'] });
-    // So many that all clients may remove one at the same time.
-    const opened = { place, repository };
-    for (let i = 0; i < clientsMax; i++) await works['add key']!.work(process, opened);
-  }
 }
 
 class Simulation {
@@ -81,7 +50,7 @@ class Simulation {
   async run(): Promise<void> {
     const { timeline, random } = this.world;
     try {
-      await timeline.run(makeRepositories(this.world));
+      await giveRepositories(this.world);
       const clients = Array.from({ length: 1 + random.below(clientsMax) }, () => this.#client());
       await timeline.run(Promise.all(clients));
       await this.#judge('at the end', { readData: 'all' });

@@ -64,7 +64,7 @@ async function restore(process: SimulatedProcess, { place, repository }: Opened)
   if (snapshots.length === 0) return;
   const snapshot = snapshots[random.below(snapshots.length)]!;
   const meant = place.ledger.of(snapshot);
-  const wrong = await differences(repository, snapshot, { files: meant.files, contents: world.contents });
+  const wrong = await differences(repository, [{ snapshot, files: meant.files }], world.contents);
   if (wrong.length > 0) throw new BrokenPromise(`a restore of ${meant.mark}: ${wrong.join(', ')}`);
 }
 

@@ -33,3 +33,10 @@ export function documentIn(document: Uint8Array, name: string): Uint8Array | und
   const element = findElement(document, name);
   return element?.type === bsonTypes.document ? element.value : undefined;
 }
+
+/** A UUID as 32 lower-case hex digits; undefined when the field is no binary of subtype 4. */
+export function uuidIn(document: Uint8Array, name: string): string | undefined {
+  const element = findElement(document, name);
+  if (element?.type !== bsonTypes.binary || element.value[4] !== 4) return undefined;
+  return Buffer.from(element.value.subarray(5)).toString('hex');
+}

@@ -7,7 +7,7 @@ import { orderedDocument } from './ordered-document.ts';
 import type { PlannedCollection } from './restore-plan.ts';
 
 /** Options that servers list and do not take. */
-const optionsLeft = ['autoIndexId', 'recordIdsReplicated', 'uuid'];
+export const optionsLeft = ['autoIndexId', 'recordIdsReplicated', 'uuid'];
 /** Of an index: the server chooses the version; the others mean nothing any more. */
 const indexFieldsLeft = ['v', 'ns', 'background', 'dropDups', 'safe'];
 
@@ -32,9 +32,9 @@ export async function createCollection(
  */
 export async function buildIndexes(
   connection: MongoConnection,
-  { manifest, database, name }: PlannedCollection,
+  { database, name }: { database: string; name: string },
+  specs: readonly Map<string, unknown>[],
 ): Promise<{ built: number; failures: string[] }> {
-  const specs = indexSpecsOf(manifest);
   if (specs.length === 0) return { built: 0, failures: [] };
   const build = (indexes: readonly unknown[]): Promise<Document> =>
     connection.command(
@@ -66,10 +66,19 @@ export function indexSpecsOf({
   info: string;
   indexes: readonly string[];
 }): Map<string, unknown>[] {
-  const hasCollation = optionsOf(info).has('collation');
-  const specs = indexes
-    .map((text) => orderedDocument(Buffer.from(text, 'base64')))
-    .filter((spec) => !isIdIndex(spec));
+  const listed = indexes.map((text) => orderedDocument(Buffer.from(text, 'base64')));
+  return specsToBuild(listed, { hasCollation: optionsOf(info).has('collation') });
+}
+
+/**
+ * Of indexes as servers list them, those to build and as createIndexes takes them.
+ * @param hasCollation whether the collection has one
+ */
+export function specsToBuild(
+  listed: readonly Map<string, unknown>[],
+  { hasCollation }: { hasCollation: boolean },
+): Map<string, unknown>[] {
+  const specs = listed.filter((spec) => !isIdIndex(spec)).map((spec) => new Map(spec));
   for (const spec of specs) {
     for (const left of indexFieldsLeft) spec.delete(left);
     // Without one it would inherit the collection's.

@@ -22,6 +22,14 @@ export function isAtLeast({ version }: ServerFacts, [major, minor]: [number, num
 }
 
 /** `7.0.14-rc1` as its numbers. */
-export function versionParts(version: string): number[] {
+function versionParts(version: string): number[] {
   return version.split('.').map((part) => Number.parseInt(part, 10) || 0);
+}
+
+/** Servers that can be told not to put the present time in place of an empty timestamp. */
+export function keepsEmptyTimestamps(server: ServerFacts): boolean {
+  if (isAtLeast(server, [8, 0])) return true;
+  const patches: Record<string, number> = { '7.0': 13, '6.0': 17, '5.0': 29 };
+  const [major, minor, patch = 0] = versionParts(server.version);
+  return patch >= (patches[`${major}.${minor}`] ?? Number.POSITIVE_INFINITY);
 }

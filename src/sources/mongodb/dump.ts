@@ -174,6 +174,7 @@ export class Dump {
       server: this.#connection.server,
       choice: this.#choice(),
       consistency: this.#consistency(),
+      choice: this.#choice(),
       ...(oplog ? { oplog } : {}),
       collections: this.#collections.map((collection) => collection.manifest()),
       problems: [...lost, ...odd],
@@ -189,6 +190,11 @@ export class Dump {
   #prelude(): string {
     const { version } = this.#connection.server;
     return `{"ServerVersion":${JSON.stringify(version)},"ToolVersion":"${toolVersion}"}`;
+  }
+
+  #choice(): DumpChoice {
+    const { database, collection, includes, excludes, withUsers } = this.#settings;
+    return { database, collection, includes, excludes, withUsers };
   }
 
   #consistency(): Consistency {

@@ -1,4 +1,5 @@
-import { bsonTypes, elementsOf, findElement, textOf } from './bson-bytes.ts';
+import { bsonTypes, findElement, textOf } from './bson-bytes.ts';
+import { documentIn, uuidIn } from './bson-values.ts';
 import type { MongoConnection } from './connection.ts';
 import { isDatabaseName } from './dump-names.ts';
 import { type DumpChoice, isDumpedCollection, isDumpedDatabase } from './namespaces.ts';
@@ -65,7 +66,9 @@ async function listCollections(
     if (!isDumpedCollection(database, name, choice)) continue;
     const type = textOf(info, 'type');
     const indexes = type === 'view' ? [] : await listIndexes(connection, database, name);
-    listed.push({ database, name, type, uuid: uuidOf(info), info, options: optionsOf(info), indexes });
+    const inner = documentIn(info, 'info');
+    const uuid = inner && uuidIn(inner, 'uuid');
+    listed.push({ database, name, type, uuid, info, options: optionsOf(info), indexes });
   }
   return listed;
 }
@@ -83,14 +86,4 @@ function optionsOf(info: Uint8Array): Uint8Array | undefined {
   const options = findElement(info, 'options');
   if (options?.type !== bsonTypes.document || options.value.length === 5) return undefined;
   return options.value;
-}
-
-/** Of `info.uuid`, when it is a binary of subtype 4. */
-function uuidOf(info: Uint8Array): string | undefined {
-  const inner = findElement(info, 'info');
-  if (inner?.type !== bsonTypes.document) return undefined;
-  for (const { name, type, value } of elementsOf(inner.value))
-    if (name === 'uuid' && type === bsonTypes.binary && value[4] === 4)
-      return Buffer.from(value.subarray(5)).toString('hex');
-  return undefined;
 }

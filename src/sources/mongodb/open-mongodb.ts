@@ -1,7 +1,11 @@
+import { SourceError } from '../errors.ts';
 import type { Source } from '../source.ts';
-import type { DumpManifest } from './manifest.ts';
+import type { OplogTime } from './bson-values.ts';
+import { type DumpManifest, dumpFolder, oplogFileName } from './manifest.ts';
 import type { MongoSourceOptions } from './mongo-source.ts';
 import type { DumpChoice } from './namespaces.ts';
+import { entriesThrough, joinHistory, type OplogHistory, type OplogPart } from './oplog/oplog-history.ts';
+import type { ReplayCounts } from './oplog/replay-oplog.ts';
 import type { MongoPreflight } from './preflight.ts';
 import type { OpenDumpFile } from './read-dump-back.ts';
 import type { RestoreDumpOptions, RestoredCounts } from './restore-dump.ts';
@@ -21,34 +25,85 @@ export async function preflightMongo(options: DumpChoice & { url: string }): Pro
 }
 
 export interface MongoRestoreOptions
-  extends Omit<RestoreDumpOptions, 'drop' | 'collectionsAtOnce'>,
+  extends Omit<RestoreDumpOptions, 'drop' | 'collectionsAtOnce' | 'isReplayed'>,
     RestoreChoice {
   /** Where to: `mongodb://…`. */
   url: string;
   collectionsAtOnce?: number | undefined;
   /** Only plan. */
   dryRun?: boolean | undefined;
+  /** Slices of the oplog that may be replayed over the dump, in order. */
+  slices?: readonly OplogPart[] | undefined;
+  /** The time to restore to; undefined: what is there. */
+  until?: OplogTime | undefined;
   /** Called before anything is written. */
   onPlan?: ((plan: RestorePlan) => void) | undefined;
 }
 
-/** Restores a dump into a deployment and compares what is there afterwards. @throws SourceError, see `planRestore` and `restoreDump` */
+export interface MongoRestoreOutcome extends RestoredCounts {
+  /** When an oplog was replayed. */
+  replayed?: ReplayCounts;
+}
+
+/**
+ * Restores a dump into a deployment and compares what is there afterwards; then replays the oplog over it, if there is
+ * any. @throws SourceError, see `planRestore`, `joinHistory`, `restoreDump` and `replayOplog`
+ */
 export async function restoreMongoDump(
   manifest: DumpManifest,
   open: OpenDumpFile,
   options: MongoRestoreOptions,
-): Promise<RestoredCounts> {
+): Promise<MongoRestoreOutcome> {
   const { MongoConnection } = await import('./connection.ts');
   const { planRestore } = await import('./restore-plan.ts');
   const { restoreDump } = await import('./restore-dump.ts');
   const { drop = false, collectionsAtOnce = 4 } = options;
+  const history = await historyOf(manifest, open, options);
   const connection = await MongoConnection.open(options.url, { isWriting: true });
   try {
     const plan = await planRestore(connection, manifest.collections, options);
     options.onPlan?.(plan);
     if (options.dryRun) return { collections: 0, views: 0, documents: 0, bytes: 0, indexes: 0, matched: 0 };
-    return await restoreDump(connection, plan.collections, open, { ...options, drop, collectionsAtOnce });
+    const isReplayed = history !== undefined;
+    const settings = { ...options, drop, collectionsAtOnce, isReplayed };
+    const counts = await restoreDump(connection, plan.collections, open, settings);
+    if (!history) return counts;
+    const { replayOplog } = await import('./oplog/replay-oplog.ts');
+    const { choice = {} } = manifest;
+    const { consistentAt } = history;
+    const replayed = await replayOplog(connection, entriesThrough(history), {
+      ...options,
+      plan,
+      choice,
+      consistentAt,
+    });
+    const { indexes, views } = replayed;
+    return { ...counts, indexes, views, replayed };
   } finally {
     await connection.close();
   }
+}
+
+async function historyOf(
+  { oplog }: DumpManifest,
+  open: OpenDumpFile,
+  { slices = [], until }: MongoRestoreOptions,
+): Promise<OplogHistory | undefined> {
+  const captured = oplog?.captured;
+  if (oplog)
+    return joinHistory(oplog, {
+      ...(captured
+        ? { captured: { range: captured, open: () => open(`${dumpFolder}/${oplogFileName}`) } }
+        : {}),
+      slices,
+      ...(until ? { until } : {}),
+    });
+  if (!until && slices.length === 0) return undefined;
+  throw new SourceError(
+    'sources.oplog-gap',
+    'nothing of an oplog joins this backup: it has no entry to begin with',
+    {
+      hint: 'Only a backup of a replica set can be restored to a time; restore this one without --until.',
+    },
+  );
 }

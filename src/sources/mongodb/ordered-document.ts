@@ -9,7 +9,8 @@ export function orderedDocument(document: Uint8Array): Map<string, unknown> {
   return new Map([...elementsOf(document)].map((element) => [element.name, typedValue(element)]));
 }
 
-function typedValue({ type, value }: BsonElement): unknown {
+/** A value of the driver's types, as it stands in an ordered document. */
+export function typedValue({ type, value }: BsonElement): unknown {
   if (type === bsonTypes.document) return orderedDocument(value);
   if (type === bsonTypes.array) return [...elementsOf(value)].map(typedValue);
   // One field of an empty name.

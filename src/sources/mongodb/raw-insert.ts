@@ -34,14 +34,12 @@ export async function insertRaw(
   documents: readonly Uint8Array[],
   { database, collection, isOrdered, more }: InsertOptions,
 ): Promise<InsertedBatch> {
-  const sequence = new Sequence('documents');
-  for (const document of documents) sequence.push({}, document);
   const command = {
     insert: collection,
     ordered: isOrdered,
     ...more,
     writeConcern: { w: 'majority' },
-    documents: sequence,
+    documents: rawSequence('documents', documents),
   };
   const reply = await connection.command(database, command, `cannot insert into ${database}.${collection}`);
   const errors = (reply.writeErrors ?? []) as { errmsg?: string }[];
@@ -51,6 +49,13 @@ export async function insertRaw(
     inserted: Number(reply.n),
     refused: concern === undefined ? refused : [...refused, `not durable on a majority: ${concern}`],
   };
+}
+
+/** The value of a command's field that is sent as a section of these documents, byte for byte. */
+export function rawSequence(field: string, documents: readonly Uint8Array[]): unknown {
+  const sequence = new Sequence(field);
+  for (const document of documents) sequence.push({}, document);
+  return sequence;
 }
 
 /** The document as a server stores it: `_id` comes first. */

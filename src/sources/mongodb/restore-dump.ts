@@ -3,8 +3,8 @@ import { documentsIn } from './bson-bytes.ts';
 import { compareRestored } from './compare-restored.ts';
 import type { MongoConnection, ServerFacts } from './connection.ts';
 import { ContentHash, type ContentSummary, isSameContent } from './content-hash.ts';
-import { buildIndexes, createCollection, optionsOf } from './create-collection.ts';
-import { dataPlaceOf, isAtLeast, versionParts } from './data-place.ts';
+import { buildIndexes, createCollection, indexSpecsOf, optionsOf } from './create-collection.ts';
+import { dataPlaceOf, keepsEmptyTimestamps } from './data-place.ts';
 import { dumpFolder } from './manifest.ts';
 import { isUnreachable } from './mongo-error.ts';
 import { asStored, type InsertOptions, insertRaw } from './raw-insert.ts';
@@ -14,6 +14,8 @@ import type { PlannedCollection } from './restore-plan.ts';
 export interface RestoreDumpOptions {
   collectionsAtOnce: number;
   drop: boolean;
+  /** Whether an oplog is replayed afterwards: then indexes and views are made after it. */
+  isReplayed?: boolean | undefined;
   /** 'lost': it is not there as it was dumped. 'odd': its documents are, but something else is not. */
   onProblem(problem: { path: string; error: Error; gravity: 'lost' | 'odd' }): void;
   onBytes?: ((count: number) => void) | undefined;
@@ -51,6 +53,7 @@ export async function restoreDump(
   await eachAtOnce(data, options.collectionsAtOnce, (one) =>
     guarded(one, options, () => restoreCollection({ connection, one, open, options, counts })),
   );
+  if (options.isReplayed) return counts;
   for (const one of planned.filter(({ manifest }) => manifest.type === 'view'))
     await guarded(one, options, async () => {
       await createCollection(connection, one, options);
@@ -89,11 +92,16 @@ async function restoreCollection(work: Work): Promise<void> {
     throw new Error('its documents are not in the snapshot: the backup had lost them');
   await createCollection(connection, one, options);
   const expected = await insertDocuments(work);
-  const { built, failures } = await buildIndexes(connection, one);
-  counts.indexes += built;
-  for (const failure of failures)
-    options.onProblem({ path: `${database}.${name}`, error: new Error(failure), gravity: 'odd' });
-  const differences = await compareRestored(connection, one, expected, options.signal);
+  if (!options.isReplayed) {
+    const { built, failures } = await buildIndexes(connection, one, indexSpecsOf(manifest));
+    counts.indexes += built;
+    for (const failure of failures)
+      options.onProblem({ path: `${database}.${name}`, error: new Error(failure), gravity: 'odd' });
+  }
+  const differences = await compareRestored(connection, one, expected, {
+    hasIndexes: !options.isReplayed,
+    signal: options.signal,
+  });
   counts.collections++;
   if (differences.length === 0) counts.matched++;
   for (const difference of differences)
@@ -158,14 +166,6 @@ function insertionOf(server: ServerFacts, { manifest, database, name }: PlannedC
   };
   // The order of a capped collection is its meaning.
   return { database, collection, isOrdered: optionsOf(manifest.info).get('capped') === true, more };
-}
-
-/** Servers that can be told not to put the present time in place of an empty timestamp. */
-function keepsEmptyTimestamps(server: ServerFacts): boolean {
-  if (isAtLeast(server, [8, 0])) return true;
-  const patches: Record<string, number> = { '7.0': 13, '6.0': 17, '5.0': 29 };
-  const [major, minor, patch = 0] = versionParts(server.version);
-  return patch >= (patches[`${major}.${minor}`] ?? Number.POSITIVE_INFINITY);
 }
 
 async function eachAtOnce<Item>(

@@ -29,6 +29,8 @@ export interface RestorePlan {
   moved: { from: string; to: string }[];
   /** System collections, which a restore of documents would break. */
   left: string[];
+  /** Where a collection would go that is not in the dump; undefined when it is not wanted. */
+  targetOf(namespace: string): { database: string; name: string } | undefined;
 }
 
 const copiesMax = 1000;
@@ -73,17 +75,23 @@ export async function planRestore(
     })),
     moved,
     left: left.map(({ database, name }) => `${database}.${name}`),
+    targetOf(namespace) {
+      const source = splitNamespace(namespace);
+      if (isOfTheSystem(source) || !isWanted(namespace)) return undefined;
+      const { database, name } = splitNamespace(rename(namespace));
+      return { database: aside.get(database) ?? database, name };
+    },
   };
 }
 
 /** Users, roles and the state of a cluster are no documents to insert. */
-function isOfTheSystem({ database, name }: CollectionManifest): boolean {
+function isOfTheSystem({ database, name }: { database: string; name: string }): boolean {
   return (
     database === 'config' || database === 'local' || (database === 'admin' && name.startsWith('system.'))
   );
 }
 
-function splitNamespace(namespace: string): { database: string; name: string } {
+export function splitNamespace(namespace: string): { database: string; name: string } {
   const dot = namespace.indexOf('.');
   const [database, name] = [namespace.slice(0, dot), namespace.slice(dot + 1)];
   if (dot < 0 || name === '' || !isDatabaseName(database))

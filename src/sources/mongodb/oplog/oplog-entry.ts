@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { SourceError } from '../../errors.ts';
 import { bsonTypes, elementsOf, findElement, stringOf } from '../bson-bytes.ts';
-import { documentIn, numberOf, type OplogTime, timeOf } from '../bson-values.ts';
+import { documentIn, numberOf, type OplogTime, timeOf, uuidIn } from '../bson-values.ts';
 
 /** One change, of an entry of its own or inside a transaction's. Source: MongoDB's oplog_entry.idl. */
 export interface OplogOperation {
@@ -11,6 +11,8 @@ export interface OplogOperation {
   namespace: string;
   o: Uint8Array;
   o2?: Uint8Array;
+  /** Of the collection; 32 lower-case hex digits. */
+  uuid?: string;
 }
 
 export interface OplogEntry extends OplogOperation {
@@ -58,6 +60,7 @@ export function parseOperation(bytes: Uint8Array, time: OplogTime): OplogOperati
   if (op?.type !== bsonTypes.string || namespace?.type !== bsonTypes.string)
     throw damaged('it has no operation');
   const o2 = documentIn(bytes, 'o2');
+  const uuid = uuidIn(bytes, 'ui');
   return {
     time,
     op: stringOf(op.value),
@@ -65,6 +68,7 @@ export function parseOperation(bytes: Uint8Array, time: OplogTime): OplogOperati
     // Entries of later servers' own kinds need not have it.
     o: documentIn(bytes, 'o') ?? emptyDocument,
     ...(o2 ? { o2 } : {}),
+    ...(uuid ? { uuid } : {}),
   };
 }
 

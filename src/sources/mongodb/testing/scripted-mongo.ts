@@ -4,6 +4,7 @@ import { BSON, type Document, Timestamp } from 'mongodb';
 import { elementsOf, findElement } from '../bson-bytes.ts';
 import { type RawField, rawArray, rawDocument, rawField } from './raw-document.ts';
 import { afterInOplog, findInOplog, lastWriteOf, type ScriptedOplog } from './scripted-oplog.ts';
+import { deleteDocuments, updateDocuments, withIds } from './scripted-writes.ts';
 
 /** A collection of the scripted server: raw documents, and what the listings tell of it. */
 export interface ScriptedCollection {
@@ -166,7 +167,8 @@ class Player {
       databases: [...this.#script.databases.keys()].map((name) => ({ name, sizeOnDisk: 1, empty: false })),
       ok: 1,
     }),
-    listCollections: (_, database) => this.#cursor(`${database}.$cmd.listCollections`, this.#infos(database)),
+    listCollections: ({ filter }, database) =>
+      this.#cursor(`${database}.$cmd.listCollections`, this.#infos(database, filter?.name)),
     listIndexes: (command, database) => {
       const { indexes = [] } = this.#find(database, command.listIndexes) ?? {};
       const specs = [{ v: 2, key: { _id: 1 }, name: '_id_' }, ...indexes];
@@ -198,6 +200,24 @@ class Player {
       collection.indexes = [...(collection.indexes ?? []), ...command.indexes];
       return { ok: 1 };
     },
+    update: (command, database) => {
+      const found = this.#find(database, command.update);
+      const collection = found ?? this.#make(database, command.update, { documents: [] });
+      return updateDocuments(collection, command.updates);
+    },
+    delete: (command, database) => deleteDocuments(this.#find(database, command.delete), command.deletes),
+    renameCollection: ({ renameCollection, to }) => {
+      const [from, target] = [renameCollection, to].map((name) => name.split('.'));
+      const moved = this.#find(from[0], from[1])!;
+      this.#script.databases.get(from[0])!.delete(from[1]);
+      this.#make(target[0], target[1], moved);
+      return { ok: 1 };
+    },
+    collMod: ({ collMod, lsid: _, $db, $clusterTime, ...options }, database) => {
+      const collection = this.#find(database, collMod)!;
+      collection.options = { ...collection.options, ...options };
+      return { ok: 1 };
+    },
     insert: (command, database) => {
       const documents = command.documents as Uint8Array[];
       const collection =
@@ -218,9 +238,10 @@ class Player {
     return collection;
   }
 
-  #infos(database: string): Uint8Array[] {
+  #infos(database: string, only?: string): Uint8Array[] {
     const collections = this.#script.databases.get(database) ?? new Map<string, ScriptedCollection>();
-    return [...collections].map(([name, { type = 'collection', uuid, options = {} }]) =>
+    const listed = [...collections].filter(([name]) => only === undefined || name === only);
+    return listed.map(([name, { type = 'collection', uuid, options = {} }]) =>
       BSON.serialize({
         name,
         type,
@@ -241,6 +262,8 @@ class Player {
     const time = this.#timeOf(command);
     if (time === 'too old')
       return { ok: 0, code: 239, codeName: 'SnapshotTooOld', errmsg: 'Read timestamp is too old' };
+    const ids = command.filter?._id?.$in as unknown[] | undefined;
+    if (ids) return this.#cursor(`${database}.${command.find}`, withIds(documents, ids));
     const wanted =
       command.sort?._id === -1 ? documents.slice(-1) : documents.slice(0, command.limit || undefined);
     return this.#cursor(`${database}.${command.find}`, wanted, {

@@ -1,0 +1,167 @@
+import { type Clock, type FileAttributes, systemClock } from '#base';
+import { plainAttributes } from '../../plain-attributes.ts';
+import type { Source, SourceEvent } from '../../source.ts';
+import type { OplogTime } from '../bson-values.ts';
+import { MongoConnection } from '../connection.ts';
+import { dumpFolder, manifestName, oplogFileName } from '../manifest.ts';
+import { folderOf } from '../mongo-url.ts';
+import { newestTime } from './find-entry.ts';
+import { compareTimes, type OplogEntry, type OplogMark } from './oplog-entry.ts';
+import { OplogRangeBuilder } from './oplog-range.ts';
+import { oplogTagText } from './oplog-tag.ts';
+import { OplogTail } from './oplog-tail.ts';
+import type { SliceManifest } from './slice-manifest.ts';
+
+/** A stretch of the oplog, in memory, to be saved as a snapshot of its own. */
+export interface OplogSlice {
+  source: Source;
+  /** What the snapshot says of it. */
+  tag: string;
+  manifest: SliceManifest;
+}
+
+/** When a slice is full: whatever comes first. */
+export interface SliceLimits {
+  bytesMax: number;
+  /** Once this entry is in it. */
+  until?: OplogTime | undefined;
+  durationMs?: number | undefined;
+}
+
+/** Cuts the oplog of a deployment into slices, each beginning with the last entry of the one before. */
+export class OplogFeed {
+  readonly #connection: MongoConnection;
+  readonly #tail: OplogTail;
+  readonly #clock: Clock;
+  #last: OplogEntry;
+
+  private constructor(
+    connection: MongoConnection,
+    { tail, anchor, clock }: { tail: OplogTail; anchor: OplogEntry; clock: Clock },
+  ) {
+    this.#connection = connection;
+    this.#tail = tail;
+    this.#last = anchor;
+    this.#clock = clock;
+  }
+
+  /**
+   * Goes on where the oplog was left, which must be there as it was.
+   * @throws SourceError 'sources.oplog-gap' | 'sources.oplog-rollback' when it is not
+   */
+  static async open(
+    url: string,
+    { after, signal, clock = systemClock }: { after: OplogMark; signal: AbortSignal; clock?: Clock | undefined },
+  ): Promise<OplogFeed> {
+    const connection = await MongoConnection.open(url);
+    const tail = new OplogTail({ connection, after, clock, signal });
+    try {
+      return new OplogFeed(connection, { tail, anchor: await tail.anchor(), clock });
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  /** How often reading broke off and went on without loss. */
+  get reopened(): number {
+    return this.#tail.reopened;
+  }
+
+  /** The newest entry that there is now. */
+  newestTime(): Promise<OplogTime> {
+    return newestTime(this.#connection);
+  }
+
+  /** Whether everything up to a time was taken. */
+  hasReached(time: OplogTime): boolean {
+    return compareTimes(this.#last.time, time) >= 0;
+  }
+
+  /** The next slice; undefined when nothing came. @throws SourceError, see `OplogTail.read` */
+  async take({ bytesMax, until, durationMs }: SliceLimits): Promise<OplogSlice | undefined> {
+    const beganMs = this.#clock.monotonicMs();
+    const builder = new OplogRangeBuilder();
+    const pieces = [this.#last.bytes];
+    builder.add(this.#last);
+    const isFull = (): boolean =>
+      builder.bytes >= bytesMax ||
+      (until !== undefined && this.hasReached(until)) ||
+      (durationMs !== undefined && this.#clock.monotonicMs() - beganMs >= durationMs);
+    while (!isFull())
+      for (const entry of await this.#tail.read()) {
+        builder.add(entry);
+        pieces.push(entry.bytes);
+        this.#last = entry;
+      }
+    if (pieces.length === 1) return undefined;
+    return this.#sliceOf(builder, pieces);
+  }
+
+  async close(): Promise<void> {
+    await this.#tail.close();
+    await this.#connection.close();
+  }
+
+  #sliceOf(builder: OplogRangeBuilder, pieces: readonly Uint8Array[]): OplogSlice {
+    const takenAtMs = this.#clock.nowMs();
+    const range = builder.range();
+    const manifest: SliceManifest = {
+      format: 'holdfast-mongodb-oplog',
+      version: 1,
+      takenAt: new Date(takenAtMs).toISOString(),
+      server: this.#connection.server,
+      ...range,
+    };
+    const folder = folderOf(this.#connection.url);
+    return {
+      source: sliceSource({ folder, pieces, manifest, takenAtMs }),
+      tag: oplogTagText({ from: range.first, to: range.last }),
+      manifest,
+    };
+  }
+}
+
+/** `/mongodb-HOST/dump/oplog.bson`, so that mongorestore takes it, and the manifest beside the dump's folder. */
+function sliceSource(slice: {
+  folder: string;
+  pieces: readonly Uint8Array[];
+  manifest: SliceManifest;
+  takenAtMs: number;
+}): Source {
+  return {
+    paths: [`/${slice.folder}/${dumpFolder}/${oplogFileName}`],
+    streamConcurrency: 1,
+    async *read() {
+      yield* eventsOf(slice);
+    },
+    close: async () => {},
+  };
+}
+
+function* eventsOf({ folder, pieces, manifest, takenAtMs }: Parameters<typeof sliceSource>[0]): Generator<SourceEvent> {
+  const timeNs = BigInt(Math.round(takenAtMs)) * 1_000_000n;
+  // What it holds is for its owner's eyes when it is restored.
+  const attributes: { dir: FileAttributes; file: FileAttributes } = {
+    dir: { ...plainAttributes('dir', timeNs), mode: 0o700 },
+    file: { ...plainAttributes('file', timeNs), mode: 0o600 },
+  };
+  const path = (...names: string[]): Uint8Array[] => [folder, ...names].map((name) => Buffer.from(name));
+  const file = (names: string[], content: readonly Uint8Array[]): SourceEvent => ({
+    kind: 'entry',
+    path: path(...names),
+    attributes: attributes.file,
+    content: {
+      isVital: true,
+      async *open() {
+        yield* content;
+      },
+    },
+  });
+  yield { kind: 'entry', path: path(), attributes: attributes.dir };
+  yield { kind: 'entry', path: path(dumpFolder), attributes: attributes.dir };
+  yield file([dumpFolder, oplogFileName], pieces);
+  yield { kind: 'leave', path: path(dumpFolder) };
+  yield file([manifestName], [Buffer.from(`${JSON.stringify(manifest, undefined, 1)}\n`)]);
+  yield { kind: 'leave', path: path() };
+}

@@ -174,17 +174,11 @@ export class Dump {
       server: this.#connection.server,
       choice: this.#choice(),
       consistency: this.#consistency(),
-      choice: this.#choice(),
       ...(oplog ? { oplog } : {}),
       collections: this.#collections.map((collection) => collection.manifest()),
       problems: [...lost, ...odd],
     };
     yield Buffer.from(`${JSON.stringify(manifest, undefined, 1)}\n`);
-  }
-
-  #choice(): DumpChoice {
-    const { database, collection, includes, excludes, withUsers } = this.#settings;
-    return { database, collection, includes, excludes, withUsers };
   }
 
   #prelude(): string {

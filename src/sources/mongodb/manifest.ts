@@ -17,8 +17,6 @@ export interface DumpManifest {
   /** What was wanted of the deployment; earlier versions did not say it. */
   choice?: DumpChoice;
   consistency: Consistency;
-  /** What was chosen of the deployment; entries of other collections are not replayed. */
-  choice?: DumpChoice;
   /** Where the oplog joins; absent where none could be read. */
   oplog?: DumpOplog;
   collections: CollectionManifest[];

@@ -51,7 +51,11 @@ export class OplogFeed {
    */
   static async open(
     url: string,
-    { after, signal, clock = systemClock }: { after: OplogMark; signal: AbortSignal; clock?: Clock | undefined },
+    {
+      after,
+      signal,
+      clock = systemClock,
+    }: { after: OplogMark; signal: AbortSignal; clock?: Clock | undefined },
   ): Promise<OplogFeed> {
     const connection = await MongoConnection.open(url);
     const tail = new OplogTail({ connection, after, clock, signal });
@@ -139,7 +143,12 @@ function sliceSource(slice: {
   };
 }
 
-function* eventsOf({ folder, pieces, manifest, takenAtMs }: Parameters<typeof sliceSource>[0]): Generator<SourceEvent> {
+function* eventsOf({
+  folder,
+  pieces,
+  manifest,
+  takenAtMs,
+}: Parameters<typeof sliceSource>[0]): Generator<SourceEvent> {
   const timeNs = BigInt(Math.round(takenAtMs)) * 1_000_000n;
   // What it holds is for its owner's eyes when it is restored.
   const attributes: { dir: FileAttributes; file: FileAttributes } = {

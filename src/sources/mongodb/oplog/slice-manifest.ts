@@ -20,7 +20,11 @@ export function isSliceManifest(value: unknown): value is SliceManifest {
 export function parseSliceManifest(text: string): SliceManifest {
   const manifest: unknown = JSON.parse(text);
   if (isSliceManifest(manifest)) return manifest;
-  throw new SourceError('sources.damaged', 'the manifest of the slice is of another kind or a later version', {
-    hint: 'Use the version of Holdfast that wrote it, or a later one.',
-  });
+  throw new SourceError(
+    'sources.damaged',
+    'the manifest of the slice is of another kind or a later version',
+    {
+      hint: 'Use the version of Holdfast that wrote it, or a later one.',
+    },
+  );
 }

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { systemRandom } from '#base';
 import { type PostgresServer, startPostgres } from '../../test/servers/postgres.ts';
 import { Catalog } from './catalog.ts';
-import type { CatalogPlace } from './database/open-database.ts';
+import { type CatalogPlace, openDatabase } from './database/open-database.ts';
 import type { JobId, JobRecord, NewJob } from './jobs/job.ts';
 import { loadMasterKeys, newSealingKey } from './secrets/master-key.ts';
 
@@ -127,6 +127,75 @@ function testConfigured(at: Opened): void {
     await (await Catalog.open({ place: at.place, masterKeys: strangers, parse })).close();
     await at.catalog.secrets.rotate([...masterKeys, strangers[0]!]);
     if ('path' in at.place) assert.ok(!readFileSync(at.place.path).includes(secret));
+  });
+}
+
+function testRecords(at: Opened): void {
+  test('a chain has no gaps, whoever writes, and tells where somebody changed it', async () => {
+    const { audit } = at.catalog;
+    await Promise.all(
+      ['ada', 'eve', 'ada'].map((subject) => audit.append({ subject, body: { did: 'sign in' } })),
+    );
+    const first = await audit.list({}, { limit: 2 });
+    const rest = await audit.list({}, { limit: 2, cursor: first.next });
+    assert.deepEqual(
+      [...first.items, ...rest.items].map(({ number }) => number),
+      [3, 2, 1],
+    );
+    assert.equal((await audit.list({ subject: 'ada' }, { limit: 5 })).items.length, 2);
+    const [newest] = first.items;
+    assert.deepEqual(await audit.find(newest!.id), newest);
+    assert.deepEqual(await audit.verify(), { count: 3, hash: newest!.hash });
+    assert.deepEqual(await at.catalog.evidence.verify(), { count: 0, hash: '' });
+    const { db } = await openDatabase(at.place);
+    const second = () => db.updateTable('chain_entries').where('chain', '=', 'audit').where('number', '=', 2);
+    await second().set({ body: '{"did":"nothing"}' }).execute();
+    assert.equal((await audit.verify()).brokenAt, 2);
+    await second().set({ body: '{"did":"sign in"}' }).execute();
+    assert.equal((await audit.verify()).brokenAt, undefined);
+    await db.deleteFrom('chain_entries').where('number', '=', 1).execute();
+    assert.deepEqual(await audit.verify(), { count: 0, hash: '', brokenAt: 1 });
+    await db.destroy();
+  });
+
+  test('a delivery is tried by one at a time until it is settled, and then no more', async () => {
+    const { deliveries } = at.catalog;
+    const told = { channel: 'ops', eventNumber: 7, notification: { title: 'late' }, dedupeKey: 'plan shop' };
+    const { id } = await deliveries.add(told);
+    const claims = await Promise.all([deliveries.claimDue({ limit: 9 }), deliveries.claimDue({ limit: 9 })]);
+    const [claimed, ...others] = claims.flat();
+    assert.deepEqual([claimed!.id, claimed!.attempt, others.length], [id, 1, 0]);
+    const reason = { code: 'outbound.timeout', message: 'no answer' };
+    assert.ok(await deliveries.settle(claimed!, { state: 'waiting', nextAt: new Date(0), reason }));
+    const [again] = await deliveries.claimDue({ limit: 9 });
+    assert.deepEqual([again!.id, again!.attempt, again!.notification], [id, 2, told.notification]);
+    assert.equal(await deliveries.settle(claimed!, { state: 'failed', reason }), false, 'overtaken');
+    assert.ok(await deliveries.settle(again!, { state: 'delivered' }));
+    assert.deepEqual(await deliveries.claimDue({ limit: 9 }), []);
+    await deliveries.add(told, { code: 'notify.repeated', message: 'told already' });
+    assert.equal((await deliveries.lastTold({ channel: 'ops', dedupeKey: 'plan shop' }))!.id, id);
+    const { items } = await deliveries.list({ channel: 'ops' }, { limit: 9 });
+    assert.deepEqual(
+      items.map(({ state }) => state),
+      ['suppressed', 'delivered'],
+    );
+    await deliveries.prune(new Date(Date.now() + 1000));
+    assert.deepEqual((await deliveries.list({}, { limit: 9 })).items, []);
+  });
+
+  test('pages of snapshots neither repeat nor skip those of one time and id', async () => {
+    const places = ['one_x', 'two', 'three'].map((repository) => ({ repository, id: 'b'.repeat(64) }));
+    await at.catalog.snapshots.save(
+      places.map((place) => ({ ...place, plan: 'paged', takenAt: new Date(7), facts: {} })),
+    );
+    const found: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await at.catalog.snapshots.list({ plan: 'paged' }, { limit: 1, cursor });
+      found.push(...page.items.map(({ repository }) => repository));
+      cursor = page.next;
+    } while (cursor !== undefined);
+    assert.deepEqual(found.sort(), ['one_x', 'three', 'two']);
   });
 }
 
@@ -265,6 +334,7 @@ for (const [database, placeOf] of [
     });
     after(() => at.catalog.close());
     testConfigured(at);
+    testRecords(at);
     testQueue(at);
     testExecution(at);
   });

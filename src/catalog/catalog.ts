@@ -1,8 +1,10 @@
 import { backup } from 'node:sqlite';
 import { type Clock, type Random, systemClock, systemRandom } from '#base';
+import { Chain } from './chain.ts';
 import { ConfiguredStore } from './configured-store.ts';
 import { migrate } from './database/migrate.ts';
 import { type CatalogPlace, openDatabase } from './database/open-database.ts';
+import { DeliveryStore } from './delivery-store.ts';
 import { CatalogError } from './errors.ts';
 import { JobStore } from './jobs/job-store.ts';
 import { Journal } from './journal.ts';
@@ -39,6 +41,11 @@ export class Catalog<Specs extends ConfiguredSpecs = ConfiguredSpecs> implements
   readonly jobs: JobStore;
   readonly snapshots: SnapshotStore;
   readonly journal: Journal;
+  readonly deliveries: DeliveryStore;
+  /** Who did what, by user. */
+  readonly audit: Chain;
+  /** What proved the snapshots, by plan. */
+  readonly evidence: Chain;
   readonly users: UserStore;
   readonly secrets: SecretStore;
   readonly settings: SettingsStore;
@@ -53,6 +60,9 @@ export class Catalog<Specs extends ConfiguredSpecs = ConfiguredSpecs> implements
     this.jobs = new JobStore(context);
     this.snapshots = new SnapshotStore(context);
     this.journal = new Journal(context);
+    this.deliveries = new DeliveryStore(context);
+    this.audit = new Chain(context, 'audit');
+    this.evidence = new Chain(context, 'evidence');
     this.users = new UserStore(context);
     this.secrets = new SecretStore(context, masterKeys);
     this.settings = new SettingsStore(context);

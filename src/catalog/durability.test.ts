@@ -12,6 +12,7 @@ import { migrate, migrations } from './database/migrate.ts';
 import { type CatalogPlace, openDatabase } from './database/open-database.ts';
 import type { JobId } from './jobs/job.ts';
 import { noteChange } from './journal.ts';
+import { lockState } from './state-lock.ts';
 import type { Deed } from './testing/catalog-worker.ts';
 
 let folder: string;
@@ -103,6 +104,28 @@ for (const [database, placeOf] of [
     });
   });
 }
+
+test('a state directory has one user, until that is gone in whatever way', async () => {
+  const path = join(folder, 'state');
+  const worker = startWorker('lock', { path });
+  await once(worker.stdout!, 'data');
+  assert.throws(() => lockState(path, 'another'), {
+    code: 'catalog.in-use',
+    message: `${path} is in use by the server, process 4711`,
+  });
+  worker.kill('SIGKILL');
+  await once(worker, 'exit');
+  const lock = lockState(path, 'the heir');
+  assert.equal(statSync(path).mode & 0o777, 0o700);
+  assert.throws(() => lockState(path, 'another'), { message: `${path} is in use by the heir` });
+  lock.release();
+  lock.release();
+  lockState(path, 'the next').release();
+});
+
+test('a state directory that cannot be made is no directory in use', () => {
+  assert.throws(() => lockState('/dev/null/state', 'we'), { code: 'catalog.unreachable' });
+});
 
 test('a change in PostgreSQL is seen when no earlier one can come any more', async () => {
   const place = { url: server.database() };

@@ -4,6 +4,7 @@ import { type ErrorDetails, type ErrorKind, HoldfastError } from '#base';
 const kinds = {
   'catalog.newer': { exitCode: 1, httpStatus: 503, retry: 'never' },
   'catalog.unreachable': { exitCode: 1, httpStatus: 503, retry: 'soon' },
+  'catalog.in-use': { exitCode: 11, httpStatus: 503, retry: 'later' },
   'catalog.exists': { exitCode: 1, httpStatus: 409, retry: 'never' },
   'catalog.absent': { exitCode: 1, httpStatus: 404, retry: 'never' },
   'catalog.changed': { exitCode: 1, httpStatus: 412, retry: 'never' },

@@ -3,9 +3,10 @@ import { Catalog } from '../catalog.ts';
 import { migrate, migrations } from '../database/migrate.ts';
 import { type CatalogPlace, openDatabase } from '../database/open-database.ts';
 import type { SealingKey } from '../secrets/master-key.ts';
+import { lockState } from '../state-lock.ts';
 
 /** What a process of its own does to a catalog, until it is killed. */
-export type Deed = 'open' | 'migrate-half' | 'write';
+export type Deed = 'open' | 'migrate-half' | 'write' | 'lock';
 
 const masterKeys: SealingKey[] = [{ id: '00000000', key: Buffer.alloc(32) }];
 const asIs = (spec: unknown): unknown => spec;
@@ -41,6 +42,13 @@ const deeds: Record<Deed, () => Promise<void>> = {
         },
       }),
     });
+  },
+
+  async lock() {
+    if (!('path' in place)) throw new Error('only a directory is locked');
+    using _ = lockState(place.path, 'the server, process 4711');
+    say('locked');
+    await systemClock.sleep(stayMs);
   },
 
   async write() {

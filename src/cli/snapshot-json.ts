@@ -44,6 +44,7 @@ export function summaryJson(summary: SnapshotSummary): Record<string, number> {
     data_added_packed: summary.dataAddedPacked,
     total_files_processed: summary.totalFilesProcessed,
     total_bytes_processed: summary.totalBytesProcessed,
+    ...(summary.filesLost ? { files_lost: summary.filesLost } : {}),
   };
 }
 

@@ -18,7 +18,7 @@ export { type AddKeyOptions, addKey, changePassword, removeKey } from './keys/ma
 export { describeLock, type StoredLock } from './lock/lock-file.ts';
 export { type LockOwner, surviveLockProbes, systemOwner } from './lock/owner.ts';
 export { listLocks, removeAllLocks, removeStaleLocks } from './lock/unlock.ts';
-export { type AddedAlone, addedAlone } from './look/added-alone.ts';
+export { type AddedAlone, addedAlone, freedByForgetting } from './look/added-alone.ts';
 export { type ArchiveOptions, archiveOf } from './look/archive.ts';
 export type { DiffCounts, DiffOptions, DiffStatistics, SnapshotChange } from './look/diff-snapshots.ts';
 export { diffSnapshots } from './look/diff-snapshots.ts';

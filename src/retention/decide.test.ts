@@ -169,3 +169,23 @@ test('an empty tag means a snapshot without tags', () => {
 test('refuses an unknown way to group', () => {
   assert.throws(() => parseGroupBy('host,colour'), { code: 'retention.policy' });
 });
+
+test('a group keeps its last whole snapshot, however many came after it with something lost', () => {
+  const partial = { summary: { filesLost: 2 } };
+  const list = [
+    snapshotAt('2026-05-01T00:00:00Z'),
+    snapshotAt('2026-05-02T00:00:00Z'),
+    snapshotAt('2026-05-03T00:00:00Z', partial),
+    snapshotAt('2026-05-04T00:00:00Z', partial),
+  ];
+  const [group] = decideRetention(list, { last: 1 }, { nowMs });
+  assert.deepEqual(
+    group!.keep.map(({ snapshot, reasons }) => [snapshot.id, ...reasons]),
+    [
+      ['2026-05-04T00:00:00Z', 'last snapshot'],
+      ['2026-05-02T00:00:00Z', 'last whole one of its group'],
+    ],
+  );
+  const [allPartial] = decideRetention(list.slice(2), { last: 1 }, { nowMs });
+  assert.equal(allPartial!.keep.length, 1);
+});

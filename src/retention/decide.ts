@@ -20,7 +20,7 @@ export interface GroupDecision<Snapshot> {
 
 /**
  * Applies a policy to each group of snapshots: restic's `forget`, with one addition: a group never loses its last
- * snapshot. Nothing is deleted here.
+ * snapshot, nor its last whole one. Nothing is deleted here.
  * @throws RetentionError 'retention.empty-policy', 'retention.policy'
  */
 export function decideRetention<Snapshot extends RetentionSnapshot>(
@@ -32,14 +32,26 @@ export function decideRetention<Snapshot extends RetentionSnapshot>(
   const groups = groupSnapshots(snapshots, options.groupBy ?? ['host', 'paths']);
   return groups.map(({ key, snapshots: members }) => {
     const decisions = decideGroup(members.toSorted(newestFirst), policy, options.nowMs);
-    if (decisions.every(({ reasons }) => reasons.length === 0))
-      decisions[0]!.reasons.push('last one of its group');
+    keepLast(decisions, 'last one of its group');
+    keepLast(
+      decisions.filter(({ snapshot }) => isWhole(snapshot)),
+      'last whole one of its group',
+    );
     return {
       key,
       keep: decisions.filter(({ reasons }) => reasons.length > 0),
       forget: decisions.filter(({ reasons }) => reasons.length === 0).map(({ snapshot }) => snapshot),
     };
   });
+}
+
+/** @param decisions newest first */
+function keepLast(decisions: readonly Decision<RetentionSnapshot>[], reason: string): void {
+  if (decisions.every(({ reasons }) => reasons.length === 0)) decisions[0]?.reasons.push(reason);
+}
+
+function isWhole({ summary }: RetentionSnapshot): boolean {
+  return !summary?.filesLost;
 }
 
 /** @param sorted newest first */

@@ -7,6 +7,8 @@ export interface RetentionSnapshot {
   hostname: string;
   paths: readonly string[];
   tags: readonly string[];
+  /** `filesLost`: what could not be read when it was taken; without it the snapshot is whole. */
+  summary?: { filesLost?: number };
 }
 
 /** Newest first; the id decides between snapshots of the same instant. */

@@ -8,15 +8,23 @@ import type {
 } from '#repository';
 import { loadImmutableRule, makeImmutable, writeSnapshot } from '#repository';
 import type { Source, SourceEvent } from '#sources';
+import { makeRoom, type RoomMade, type WhenFull } from './make-room.ts';
 import { type FinalState, type Problem, stateOf } from './outcome.ts';
-import { assertRoom, type RepositoryUse, repositoryUse } from './quota.ts';
+import { assertRoom, isFull, type RepositoryUse, repositoryUse } from './quota.ts';
 
 export interface BackupRequest
-  extends Omit<WriteSnapshotOptions, 'paths' | 'streamConcurrency' | 'onProblem' | 'onStart' | 'signal'> {
+  extends Omit<
+    WriteSnapshotOptions,
+    'paths' | 'streamConcurrency' | 'lostCount' | 'onProblem' | 'onStart' | 'signal'
+  > {
   repository: Repository;
   source: Source;
-  /** What the repository may take at most; when it does already, nothing is begun. */
+  /** What the repository may take at most; when it does already, nothing is begun … */
   quotaBytes?: number;
+  /** … unless there are snapshots that may be forgotten for it. */
+  whenFull?: WhenFull;
+  onMakingRoom?: () => void;
+  onRoomMade?: (room: RoomMade) => void;
   onStart?: (live: {
     progress: WriteProgress;
     counts: StoredCounts;
@@ -29,7 +37,7 @@ export interface BackupRequest
 export interface BackupOutcome extends WrittenSnapshot {
   /** Nobody can delete the snapshot before, where the repository has such a rule. */
   immutableUntil?: Date;
-  /** What the repository took before, where a quota was given. */
+  /** What the repository took when writing began, where a quota was given. */
   use?: RepositoryUse;
   state: FinalState;
   problems: Problem[];
@@ -44,7 +52,6 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
   const {
     repository,
     source,
-    quotaBytes,
     onStart,
     onProblem,
     signal = new AbortController().signal,
@@ -55,8 +62,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     problems.push(problem);
     onProblem?.(problem);
   };
-  const use = quotaBytes === undefined ? undefined : await repositoryUse(repository, { quotaBytes, signal });
-  if (use) assertRoom(use);
+  const use = await roomFor(request, signal);
   const written = await writeSnapshot(
     repository,
     {
@@ -65,6 +71,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
       streamConcurrency: source.streamConcurrency,
       signal,
       onProblem: note,
+      lostCount: () => problems.filter(({ gravity }) => gravity === 'lost').length,
       onStart: (progress, counts, parent) => onStart?.({ progress, counts, parent }),
     },
     async (writer) => {
@@ -79,6 +86,21 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
     ...(immutableUntil && { immutableUntil }),
     ...(use && { use }),
   };
+}
+
+/** Makes sure that there is room, where a quota was given. @throws RepositoryError 'repository.quota' */
+async function roomFor(request: BackupRequest, signal: AbortSignal): Promise<RepositoryUse | undefined> {
+  const { repository, quotaBytes, whenFull, dryRun } = request;
+  if (quotaBytes === undefined) return undefined;
+  let use = await repositoryUse(repository, { quotaBytes, signal });
+  if (whenFull && isFull(use) && !dryRun) {
+    request.onMakingRoom?.();
+    const room = await makeRoom(repository, { ...whenFull, quotaBytes, use, signal });
+    request.onRoomMade?.(room);
+    use = room.after;
+  }
+  assertRoom(use);
+  return use;
 }
 
 /** Before the snapshot is reported it is locked. A snapshot that is not is there all the same: *warning*. */

@@ -3,6 +3,7 @@ export { type BackupOutcome, type BackupRequest, backup } from './backup.ts';
 export { type Comparison, compareFolders, type Difference } from './compare-folders.ts';
 export { type ForgetOutcome, type ForgetRequest, forget } from './forget.ts';
 export { type CommandRecord, type ProvenSnapshot, proveSnapshotBefore, recordCommand } from './guard.ts';
+export type { RoomMade, WhenFull } from './make-room.ts';
 export type { FinalState, Problem } from './outcome.ts';
 export { type PreviewRequest, previewRestore, type RestorePreview } from './preview-restore.ts';
 export { describeUse, isNearlyFull, type RepositoryUse } from './quota.ts';

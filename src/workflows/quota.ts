@@ -12,7 +12,7 @@ export interface RepositoryUse {
 }
 
 /** From here on somebody should know. */
-const nearlyFullShare = 0.8;
+export const nearlyFullShare = 0.8;
 
 export function isNearlyFull({ share }: RepositoryUse): boolean {
   return share >= nearlyFullShare;
@@ -33,11 +33,15 @@ export async function repositoryUse(
   return { storedBytes, mostBytes, share: mostBytes > 0 ? storedBytes / mostBytes : 1 };
 }
 
+export function isFull({ share }: RepositoryUse): boolean {
+  return share >= 1;
+}
+
 /** Refuses to begin what would make the repository larger. @throws RepositoryError 'repository.quota' */
 export function assertRoom(use: RepositoryUse): void {
-  if (use.share < 1) return;
+  if (!isFull(use)) return;
   throw new RepositoryError('repository.quota', `the repository is full: ${describeUse(use)}`, {
-    hint: 'Forget snapshots and prune, or raise the quota; then back up again.',
+    hint: 'Forget snapshots and prune, or raise the quota; then back up again. `--when-full forget` does it by a rule.',
     context: { ...use },
   });
 }

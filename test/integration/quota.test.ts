@@ -34,4 +34,15 @@ test('the command warns of a repository that is nearly full, and begins nothing 
   );
   const listed = holdfast(['snapshots', '-r', repository, '--json']);
   assert.equal(jsonLines(listed.stdout).flat().length, 2);
+  rmSync(join(source, 'one'));
+  addMiB('three');
+  assert.equal(holdfast(['backup', '-r', repository, source]).status, 0);
+  const forgetting = ['--quota', '3M', '--when-full', 'forget', '--keep-last', '1'];
+  const fourth = holdfast(['backup', '-r', repository, source, ...forgetting]);
+  assert.deepEqual([fourth.status, fourth.stdout.match(/^forgot {3}\w{8} of /gm)?.length], [0, 2]);
+  const told =
+    'warning: the repository was full: 2 snapshots forgotten, 1.0\\d MiB freed; now 2.0\\d MiB of 3.00 MiB';
+  assert.match(fourth.stderr, new RegExp(`^${told} \\(6\\d %\\)\n$`));
+  assert.equal(holdfast(['check', '-r', repository]).status, 0);
+  assert.equal(holdfast(['backup', '-r', repository, source, '--keep-last', '1']).status, 2);
 });

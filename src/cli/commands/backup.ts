@@ -10,11 +10,12 @@ import { counted, formatSeconds, formatSize } from '../output.ts';
 import { versionNumber } from '../program-version.ts';
 import { withProgress } from '../progress.ts';
 import { proveSnapshot } from '../prove-snapshot.ts';
+import { addQuotaOptions, type QuotaOptions, quotaOptions, tellRoom } from '../quota-options.ts';
 import { action, examples, exitCodePartial, type Session } from '../session.ts';
 import { summaryJson } from '../snapshot-json.ts';
 import { collectTags, parseSize, parseTimeNs } from '../values.ts';
 
-interface Options extends SourceOptions {
+interface Options extends SourceOptions, QuotaOptions {
   tag?: string[][];
   name?: string;
   host?: string;
@@ -33,7 +34,6 @@ interface Options extends SourceOptions {
   readBack: boolean;
   compression: CompressionMode;
   packSize?: number;
-  quota?: number;
 }
 
 const packSizes = { least: 4 * 1024 ** 2, most: 128 * 1024 ** 2 };
@@ -62,12 +62,8 @@ export function define(command: Command): void {
         .default('auto')
         .env('HOLDFAST_COMPRESSION'),
     )
-    .option('--pack-size <size>', 'size of the files in the repository (16M)', parseSize)
-    .addOption(
-      new Option('--quota <size>', 'begin no backup when the repository takes so much; warn at 80 %')
-        .argParser(parseSize)
-        .env('HOLDFAST_QUOTA'),
-    )
+    .option('--pack-size <size>', 'size of the files in the repository (16M)', parseSize);
+  addQuotaOptions(command)
     .addHelpText(
       'after',
       examples(
@@ -75,6 +71,7 @@ export function define(command: Command): void {
         'holdfast backup -r /srv/backup --exclude-caches --one-file-system /',
         'holdfast backup -r /srv/backup s3:https://s3.example.org/photos/2026',
         'holdfast backup -r /srv/backup mongodb://db.example.org/ --name shop --ns-exclude "shop.tmp*"',
+        'holdfast backup -r /srv/backup /home --quota 500G --when-full forget --keep-daily 14',
         'pg_dump shop | holdfast backup -r /srv/backup --stdin --stdin-filename shop.sql --name shop',
       ),
     )
@@ -83,6 +80,7 @@ export function define(command: Command): void {
 
 async function run(session: Session<Options>, paths: string[]): Promise<number> {
   const { options, output, signal } = session;
+  const quota = quotaOptions(options);
   const environment = fromEnvironment(process.env);
   const { source, problems, close } = await chooseSource(paths, options, (location) =>
     session.openPlace(location, { environment }),
@@ -100,7 +98,10 @@ async function run(session: Session<Options>, paths: string[]): Promise<number> 
         repository,
         source,
         ...writeOptions(options),
+        ...quota,
         ...(parent ? { parent } : options.force ? { parent: 'none' as const } : {}),
+        onMakingRoom: () => live.makeRoom(),
+        onRoomMade: (room) => tellRoom(output, room),
         onStart: ({ progress }) => live.begin(progress, signal),
         onProblem: ({ path, error, gravity }) => output.problem(path, error, gravity),
         signal,
@@ -136,7 +137,6 @@ function writeOptions(options: Options) {
     ...(options.host ? { hostname: options.host } : {}),
     ...(options.time === undefined ? {} : { timeNs: options.time }),
     ...(options.packSize === undefined ? {} : { packSizeBytes: options.packSize }),
-    ...(options.quota === undefined ? {} : { quotaBytes: options.quota }),
   };
 }
 
@@ -148,6 +148,7 @@ class LiveBackup {
   #progress: WriteProgress | undefined;
   #totals: Totals | undefined;
   #isCounted = false;
+  #phase = 'backing up';
 
   constructor(source: Source, scan: boolean) {
     this.#source = source;
@@ -158,7 +159,12 @@ class LiveBackup {
     return (systemClock.monotonicMs() - this.#startedMs) / 1000;
   }
 
+  makeRoom(): void {
+    this.#phase = 'making room';
+  }
+
   begin(progress: WriteProgress, signal: AbortSignal): void {
+    this.#phase = 'backing up';
     this.#progress = progress;
     if (this.#scan && isCountable(this.#source)) void this.#count(this.#source, signal);
   }
@@ -166,7 +172,7 @@ class LiveBackup {
   look() {
     const { filesNew = 0, filesChanged = 0, filesUnmodified = 0, bytesProcessed = 0 } = this.#progress ?? {};
     return {
-      phase: 'backing up',
+      phase: this.#phase,
       bytesDone: bytesProcessed,
       filesDone: filesNew + filesChanged + filesUnmodified,
       ...(this.#isCounted ? { bytesTotal: this.#totals?.sizeBytes, filesTotal: this.#totals?.files } : {}),

@@ -34,6 +34,8 @@ export interface WriteSnapshotOptions extends WriteOptions {
   /** Write no snapshot when what `paths` name is as in the parent (restic's `--skip-if-unchanged`). */
   skipIfUnchanged?: boolean;
   onProblem?: (problem: FileProblem) => void;
+  /** Asked when all entries are in: how much of the source could not be read. The snapshot's summary says so. */
+  lostCount?: () => number;
   /** Called when writing begins; the counters of both objects grow. */
   onStart?: (progress: WriteProgress, counts: StoredCounts, parent: StoredSnapshot | undefined) => void;
   signal?: AbortSignal;
@@ -96,7 +98,9 @@ export async function writeSnapshot(
     const tree = await writer.finish();
     await session.flush();
     await lock.assertHeld();
-    const summary = summarize(writer.progress, session.counts, { beganNs, endedNs: nowNs(repository) });
+    const filesLost = options.lostCount?.() ?? 0;
+    const counted = summarize(writer.progress, session.counts, { beganNs, endedNs: nowNs(repository) });
+    const summary = filesLost > 0 ? { ...counted, filesLost } : counted;
     const draft = describe(repository, options, { timeNs, hostname, tree, parent, summary });
     const isSkipped =
       options.dryRun || (options.skipIfUnchanged && (await isUnchanged(repository, parent, draft)));

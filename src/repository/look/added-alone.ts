@@ -45,3 +45,35 @@ export async function addedAlone(
   });
   return alone;
 }
+
+/**
+ * Stored bytes of blobs that nobody would need when the first n snapshots of a list were forgotten: for each n, from
+ * none of them (what is unused already) to all. Four bytes a blob, and each tree is read once.
+ * @param options.keep all other snapshots of the repository
+ */
+export async function freedByForgetting(
+  repository: Repository,
+  forget: readonly StoredSnapshot[],
+  { keep, signal }: { keep: readonly StoredSnapshot[]; signal?: AbortSignal | undefined },
+): Promise<number[]> {
+  const { table } = await repository.index();
+  /** By slot: who needs the blob to the last, as its number in `holders` + 1. */
+  const lastHolder = new Int32Array(table.slots);
+  const holders = [keep, ...forget.toReversed().map((snapshot) => [snapshot])];
+  for (const [i, snapshots] of holders.entries()) {
+    const claim = (slot: number): boolean => {
+      if (lastHolder[slot] !== 0) return false;
+      lastHolder[slot] = i + 1;
+      return true;
+    };
+    const visitor = { isEntered: claim, visitData: (slot: number) => void claim(slot) };
+    for (const { tree } of snapshots) await visitTrees(repository, tree, visitor, signal);
+  }
+  const heldBytes = new Float64Array(holders.length + 1);
+  table.forEach((_type, _id, { length }, slot) => {
+    heldBytes[lastHolder[slot]!]! += length;
+  });
+  const freed = [heldBytes[0]!];
+  for (let i = holders.length; i > 1; i--) freed.push(freed.at(-1)! + heldBytes[i]!);
+  return freed;
+}

@@ -9,6 +9,12 @@ export interface ForgetOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Picks what goes from all snapshots as they are under the lock. */
+export type ChooseSnapshots = (
+  snapshots: StoredSnapshot[],
+  signal: AbortSignal,
+) => readonly SnapshotId[] | Promise<readonly SnapshotId[]>;
+
 /** How many files are deleted at once where the storage allows more. */
 const deletersMax = 16;
 
@@ -20,12 +26,13 @@ const deletersMax = 16;
  */
 export async function forgetSnapshots(
   repository: Repository,
-  choose: readonly SnapshotId[] | ((snapshots: StoredSnapshot[]) => readonly SnapshotId[]),
+  choose: readonly SnapshotId[] | ChooseSnapshots,
   options: ForgetOptions = {},
 ): Promise<readonly SnapshotId[]> {
   await using lock = await repository.lock({ exclusive: true, signal: options.signal });
   const { signal } = lock;
-  const ids = typeof choose === 'function' ? choose(await repository.snapshots({ signal })) : choose;
+  const ids =
+    typeof choose === 'function' ? await choose(await repository.snapshots({ signal }), signal) : choose;
   const atOnce = Math.min(repository.storage.capabilities.concurrency, deletersMax);
   await forEachAtOnce(ids, atOnce, async (id) => {
     await lock.assertHeld();

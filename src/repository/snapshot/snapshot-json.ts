@@ -74,6 +74,7 @@ function encodeSummary(summary: SnapshotSummary): Record<string, unknown> {
     backup_start: formatted(summary.backupStart),
     backup_end: formatted(summary.backupEnd),
     ...Object.fromEntries(counts.map(([name, key]) => [name, summary[key]])),
+    ...(summary.filesLost ? { files_lost: summary.filesLost } : {}),
     ...summary.unknown,
   };
 }
@@ -82,7 +83,8 @@ function encodeSummary(summary: SnapshotSummary): Record<string, unknown> {
 function decodeSummary(value: unknown): SnapshotSummary | undefined {
   const what = 'the summary of a snapshot';
   try {
-    const { backup_start: start, backup_end: end, ...unknown } = recordOf(value, what);
+    const { backup_start: start, backup_end: end, files_lost: lost = 0, ...unknown } = recordOf(value, what);
+    const filesLost = countOf(lost, what);
     const figures: Record<string, number> = {};
     for (const [name, key] of counts) {
       figures[key] = countOf(unknown[name], what);
@@ -92,6 +94,7 @@ function decodeSummary(value: unknown): SnapshotSummary | undefined {
       backupStart: parseGoTime(start),
       backupEnd: parseGoTime(end),
       ...(figures as Record<(typeof counts)[number][1], number>),
+      ...(filesLost > 0 ? { filesLost } : {}),
       ...(Object.keys(unknown).length === 0 ? {} : { unknown }),
     };
   } catch (error) {

@@ -19,6 +19,8 @@ export interface SnapshotSummary {
   dataAddedPacked: number;
   totalFilesProcessed: number;
   totalBytesProcessed: number;
+  /** What could not be read and is not in the snapshot; only where that is something. Ours alone. */
+  filesLost?: number;
   /** Members of the JSON that we do not know (rustic has more), kept for a rewrite. */
   unknown?: Readonly<Record<string, unknown>>;
 }

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { messageOf, systemClock } from '#base';
 import {
   bucketRootOf,
   bucketSource,
   filesSource,
+  openArchiveSource,
   type PathListForm,
   parseExcludeFile,
   parsePathList,
@@ -33,6 +35,7 @@ export interface SourceOptions extends MongoOptions {
   filesFrom?: string[];
   filesFromVerbatim?: string[];
   filesFromRaw?: string[];
+  fromArchive?: string;
   stdin: boolean;
   stdinFilename: string;
   objectTags: TagReading;
@@ -54,6 +57,7 @@ export function addSourceOptions(command: Command): Command {
     .option('--files-from <file>', 'sources from a file, as patterns (- is standard input)', collectText)
     .option('--files-from-verbatim <file>', 'sources from a file, one a line', collectText)
     .option('--files-from-raw <file>', 'sources from a file, each ended by NUL', collectText)
+    .option('--from-archive <file>', 'an archive of mongodump (- is standard input), as its folder')
     .option('--stdin', 'back standard input up as one file', false)
     .option('--stdin-filename <name>', 'name of that file', 'stdin')
     .addOption(
@@ -83,6 +87,7 @@ export async function chooseSource(
   const problems: SourceProblem[] = [];
   const paths = namesNothing(given, options) ? urlOfEnvironment() : given;
   const choose = async (): Promise<Source> => {
+    if (options.fromArchive !== undefined) return archive(options.fromArchive, given, options);
     if (options.stdin) return standardInput(paths, options);
     const kinds = new Set(paths.map(sourceKindOf));
     if (kinds.has('mongodb')) {
@@ -99,9 +104,28 @@ export async function chooseSource(
   return { source, problems, close: () => source.close() };
 }
 
+/** What the deployment is called is not in an archive. */
+function archive(
+  file: string,
+  given: readonly string[],
+  options: SourceOptions & { name?: string },
+): Promise<Source> {
+  if (given.length > 0 || options.stdin)
+    throw new CliError('cli.usage', 'an archive is backed up alone', {
+      hint: 'Leave out the other sources, or --from-archive.',
+    });
+  const stem = file === '-' ? 'archive' : basename(file).replace(/\.(gz|archive|bson)$/g, '');
+  return openArchiveSource({ file, name: options.name ?? stem });
+}
+
 function namesNothing(given: readonly string[], options: SourceOptions): boolean {
   const lists = [options.filesFrom, options.filesFromVerbatim, options.filesFromRaw];
-  return given.length === 0 && !options.stdin && lists.every((list) => list === undefined);
+  return (
+    given.length === 0 &&
+    !options.stdin &&
+    options.fromArchive === undefined &&
+    lists.every((list) => list === undefined)
+  );
 }
 
 /** A URL with a password does not belong into arguments, which every user of the machine can read. */

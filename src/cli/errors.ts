@@ -7,6 +7,7 @@ const kinds = {
   'cli.no-password': { exitCode: 2, httpStatus: 400, retry: 'never' },
   'cli.password-file': { exitCode: 2, httpStatus: 400, retry: 'never' },
   'cli.target': { exitCode: 1, httpStatus: 400, retry: 'never' },
+  'cli.encryption': { exitCode: 1, httpStatus: 400, retry: 'never' },
   'cli.unproven': { exitCode: 1, httpStatus: 500, retry: 'later' },
   'cli.not-green': { exitCode: 3, httpStatus: 409, retry: 'later' },
   'cli.command-not-found': { exitCode: 127, httpStatus: 400, retry: 'never' },

@@ -20,6 +20,8 @@ export { isMongoUrl, withoutPassword } from './mongodb/mongo-url.ts';
 export { coversChoice, type DumpChoice } from './mongodb/namespaces.ts';
 export {
   type MongoRestoreOptions,
+  mongodumpArchive,
+  openArchiveSource,
   openMongoSource,
   preflightMongo,
   restoreMongoDump,

@@ -1,5 +1,6 @@
 import type { Repository, StoredSnapshot } from '#repository';
-import { type MongoRestoreOptions, type RestoredCounts, restoreMongoDump, SourceError } from '#sources';
+import { type MongoRestoreOptions, type RestoredCounts, restoreMongoDump } from '#sources';
+import { noDumpIn } from './dump-archive.ts';
 import { type FinalState, type Problem, stateOf } from './outcome.ts';
 import { findDump } from './stored-dump.ts';
 
@@ -25,10 +26,7 @@ export async function restoreDatabase(request: RestoreDatabaseRequest): Promise<
   const { repository, snapshot, ...options } = request;
   await using lock = await repository.lock({ exclusive: false, signal: request.signal });
   const dump = await findDump(repository, snapshot, lock.signal);
-  if (!dump)
-    throw new SourceError('sources.absent', `snapshot ${snapshot.id.slice(0, 8)} holds no dump of MongoDB`, {
-      hint: 'Choose one that `holdfast backup mongodb://…` made; files are restored with --target FOLDER.',
-    });
+  if (!dump) throw noDumpIn(snapshot);
   const problems: Problem[] = [];
   const counts = await restoreMongoDump(dump.manifest, dump.open, {
     ...options,

@@ -10,7 +10,8 @@ import { SourceError } from '../errors.ts';
 import { mongoError } from './mongo-error.ts';
 import { type MongoUrl, parseMongoUrl } from './mongo-url.ts';
 
-type Topology = 'standalone' | 'replica set' | 'sharded';
+/** 'unknown': nobody told, as of a dump that came as an archive. */
+type Topology = 'standalone' | 'replica set' | 'sharded' | 'unknown';
 
 /** What a deployment is; texts are as the server gives them. */
 export interface ServerFacts {

@@ -14,3 +14,11 @@ export function textFile(name: string, text: string): DumpFile {
     },
   };
 }
+
+/** Rejects with the signal's reason when it is aborted. */
+export function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

@@ -4,7 +4,8 @@ import type { SourceProblem } from '../source.ts';
 import { compareListings } from './compare-listings.ts';
 import type { MongoConnection } from './connection.ts';
 import { chooseReadTime, notOneTime, type ReadTime } from './consistency.ts';
-import { type DumpFile, textFile } from './dump-file.ts';
+import type { DumpDatabase, DumpedEntries } from './dump-events.ts';
+import { type DumpFile, textFile, whenAborted } from './dump-file.ts';
 import { isBeyondMongorestore } from './dump-names.ts';
 import { DumpedCollection } from './dumped-collection.ts';
 import { type ListedCollection, type Listing, listNamespaces } from './list-namespaces.ts';
@@ -31,16 +32,11 @@ export interface DumpSettings extends DumpChoice {
   clock: Clock;
 }
 
-export interface DumpDatabase {
-  name: string;
-  files: DumpFile[];
-}
-
 /** mongodump's version whose layout this is. */
 const toolVersion = '100.18.0';
 
 /** One dump while it is made: what lies where, what was read of it, and what went wrong. */
-export class Dump {
+export class Dump implements DumpedEntries {
   readonly #connection: MongoConnection;
   readonly #settings: DumpSettings;
   readonly #startedAt: Date;
@@ -139,7 +135,7 @@ export class Dump {
    */
   async finish(): Promise<SourceProblem[]> {
     const streams = [...this.#collections, ...(this.#capture ? [this.#capture] : [])];
-    await Promise.race([Promise.all(streams.map(({ ended }) => ended)), aborted(this.#signal)]);
+    await Promise.race([Promise.all(streams.map(({ ended }) => ended)), whenAborted(this.#signal)]);
     const lost = this.#collections.filter(({ error }) => error);
     const data = this.#collections.filter(({ hasData }) => hasData);
     if (lost.length > 0 && lost.length === data.length) throw lost[0]!.error!;
@@ -251,11 +247,4 @@ export class Dump {
 /** By the bytes of the names, as a snapshot has them. */
 function byName(one: { name: string }, other: { name: string }): number {
   return Buffer.compare(Buffer.from(one.name), Buffer.from(other.name));
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }

@@ -1,5 +1,7 @@
 import { SourceError } from '../errors.ts';
 import type { Source } from '../source.ts';
+import type { ArchiveSourceOptions } from './archive/archive-source.ts';
+import type { WriteArchiveOptions } from './archive/write-archive.ts';
 import type { OplogTime } from './bson-values.ts';
 import { type DumpManifest, dumpFolder, oplogFileName } from './manifest.ts';
 import type { MongoSourceOptions } from './mongo-source.ts';
@@ -17,6 +19,22 @@ import type { RestoreChoice, RestorePlan } from './restore-plan.ts';
 export async function openMongoSource(options: MongoSourceOptions): Promise<Source> {
   const { mongoSource } = await import('./mongo-source.ts');
   return mongoSource(options);
+}
+
+/** An archive of mongodump's as a source. */
+export async function openArchiveSource(options: ArchiveSourceOptions): Promise<Source> {
+  const { archiveSource } = await import('./archive/archive-source.ts');
+  return archiveSource(options);
+}
+
+/** A stored dump as an archive of mongodump's. @throws SourceError, see `archiveOfDump` */
+export async function* mongodumpArchive(
+  manifest: DumpManifest,
+  open: OpenDumpFile,
+  options: WriteArchiveOptions,
+): AsyncGenerator<Uint8Array> {
+  const { archiveOfDump } = await import('./archive/write-archive.ts');
+  yield* archiveOfDump(manifest, open, options);
 }
 
 /** Tells what a dump would find and do. @throws SourceError */

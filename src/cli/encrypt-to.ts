@@ -69,7 +69,7 @@ async function* encryptedByGpg(
     try {
       yield* content;
     } catch (error) {
-      lost = { error };
+      if (!isPipeEnd(error)) lost = { error };
       throw error;
     }
   };
@@ -85,6 +85,12 @@ async function* encryptedByGpg(
     gpg.kill();
     await Promise.allSettled([ended, fed]);
   }
+}
+
+function isPipeEnd(error: unknown): boolean {
+  return ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR'].includes(
+    (error as NodeJS.ErrnoException | undefined)?.code ?? '',
+  );
 }
 
 function failed(message: string, cause?: unknown): CliError {

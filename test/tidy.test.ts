@@ -12,6 +12,7 @@ const mayImport: Record<string, readonly string[]> = {
   base: [],
   contract: [],
   schedule: ['base', 'contract'],
+  config: ['base', 'contract', 'schedule'],
   storage: ['base'],
   sources: ['base', 'storage'],
   retention: ['base'],
@@ -20,7 +21,7 @@ const mayImport: Record<string, readonly string[]> = {
   jobs: ['base', 'catalog'],
   repository: ['base', 'storage'],
   workflows: ['base', 'contract', 'storage', 'sources', 'retention', 'catalog', 'jobs', 'repository'],
-  cli: ['base', 'storage', 'sources', 'retention', 'repository', 'workflows'],
+  cli: ['base', 'config', 'storage', 'sources', 'retention', 'repository', 'workflows'],
   'main.ts': ['cli'],
 };
 

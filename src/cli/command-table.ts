@@ -56,6 +56,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'try a source out: what a backup would find',
     load: () => import('./commands/source.ts'),
   },
+  config: {
+    summary: 'look at a holdfast.yaml: what it says, and what is wrong with it',
+    load: () => import('./commands/config.ts'),
+  },
   demo: {
     summary: 'back a folder up, restore it, and prove that nothing was lost',
     load: () => import('./commands/demo.ts'),

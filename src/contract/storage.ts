@@ -8,7 +8,7 @@ export const Location = z
   .string()
   .min(1)
   .max(2048)
-  .refine(hasNoPassword, 'a password does not belong into a location; put it under credentials or sftp')
+  .refine(hasNoPassword, 'a password does not belong into a location; put it under s3 or sftp')
   .meta({ id: 'Location', examples: ['s3:https://s3.eu-central-1.amazonaws.com/bucket/shop'] });
 export type Location = z.infer<typeof Location>;
 

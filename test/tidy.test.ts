@@ -21,7 +21,7 @@ const mayImport: Record<string, readonly string[]> = {
   jobs: ['base', 'catalog'],
   repository: ['base', 'storage'],
   workflows: ['base', 'contract', 'storage', 'sources', 'retention', 'catalog', 'jobs', 'repository'],
-  cli: ['base', 'config', 'storage', 'sources', 'retention', 'repository', 'workflows'],
+  cli: ['base', 'config', 'storage', 'sources', 'retention', 'catalog', 'repository', 'workflows'],
   'main.ts': ['cli'],
 };
 

@@ -1,11 +1,10 @@
-import { backup } from 'node:sqlite';
 import { type Clock, type Random, systemClock, systemRandom } from '#base';
 import { Chain } from './chain.ts';
 import { ConfiguredStore } from './configured-store.ts';
+import { copyToFile } from './database/copy-to-file.ts';
 import { migrate } from './database/migrate.ts';
 import { type CatalogPlace, openDatabase } from './database/open-database.ts';
 import { DeliveryStore } from './delivery-store.ts';
-import { CatalogError } from './errors.ts';
 import { JobStore } from './jobs/job-store.ts';
 import { Journal } from './journal.ts';
 import type { StoreContext } from './records.ts';
@@ -94,16 +93,11 @@ export class Catalog<Specs extends ConfiguredSpecs = ConfiguredSpecs> implements
   }
 
   /**
-   * Copies a catalog file as it is at one time, by the database's own means.
-   * @throws CatalogError 'catalog.unreachable' for PostgreSQL, whose own tools do that
+   * Writes all there is, as it is at one time, into a new catalog file, for us alone. The master key is not in it.
+   * @throws CatalogError 'catalog.exists' when there is such a file
    */
   async copyTo(path: string): Promise<void> {
-    const { file } = this.#context;
-    if (!file)
-      throw new CatalogError('catalog.unreachable', 'the catalog is in PostgreSQL, not in a file', {
-        hint: 'Back PostgreSQL up by its own tools.',
-      });
-    await backup(file, path);
+    await copyToFile(this.#context, path);
   }
 
   async close(): Promise<void> {

@@ -20,6 +20,7 @@ export type {
 } from './jobs/job.ts';
 export type { JobFilter, JobStore } from './jobs/job-store.ts';
 export type { Change, EventRecord, Journal, NewEvent, Severity } from './journal.ts';
+export { catalogFileIn, moveCatalog } from './move-catalog.ts';
 export type { Page, PageRequest } from './records.ts';
 export { loadMasterKeys, newSealingKey, type SealingKey, saveMasterKeys } from './secrets/master-key.ts';
 export type { SettingsStore } from './settings-store.ts';

@@ -60,6 +60,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'look at a holdfast.yaml: what it says, and what is wrong with it',
     load: () => import('./commands/config.ts'),
   },
+  catalog: {
+    summary: 'move what Holdfast knows to another database',
+    load: () => import('./commands/catalog.ts'),
+  },
   demo: {
     summary: 'back a folder up, restore it, and prove that nothing was lost',
     load: () => import('./commands/demo.ts'),

@@ -1,4 +1,22 @@
 // Reads the arguments and starts what they ask for.
-import { main } from '#cli';
+import { type CommandEntry, commandSurroundings, main } from '#cli';
 
-await main(process.argv.slice(2));
+/** Commands of the server: the command line does not know it, so they are handed over here. */
+const serverCommands: Record<string, CommandEntry> = {
+  serve: {
+    summary: 'run the server: dashboard, API, scheduler, worker',
+    load: async () => {
+      const { defineServe } = await import('#server');
+      return { define: (command) => defineServe(command, commandSurroundings) };
+    },
+  },
+  'setup-link': {
+    summary: 'print a new link for the first administrator',
+    load: async () => {
+      const { defineSetupLink } = await import('#server');
+      return { define: (command) => defineSetupLink(command, commandSurroundings) };
+    },
+  },
+};
+
+await main(process.argv.slice(2), serverCommands);

@@ -20,9 +20,21 @@ const mayImport: Record<string, readonly string[]> = {
   catalog: ['base'],
   jobs: ['base', 'catalog'],
   repository: ['base', 'storage'],
-  workflows: ['base', 'contract', 'storage', 'sources', 'retention', 'catalog', 'jobs', 'repository'],
+  access: ['base', 'catalog'],
+  workflows: [
+    'base',
+    'contract',
+    'schedule',
+    'storage',
+    'sources',
+    'retention',
+    'catalog',
+    'jobs',
+    'repository',
+  ],
   cli: ['base', 'config', 'storage', 'sources', 'retention', 'catalog', 'repository', 'workflows'],
-  'main.ts': ['cli'],
+  server: ['base', 'contract', 'storage', 'catalog', 'jobs', 'access', 'repository', 'workflows'],
+  'main.ts': ['server', 'cli'],
 };
 
 const root = resolve(import.meta.dirname, '..');

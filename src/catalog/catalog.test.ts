@@ -34,6 +34,7 @@ const work: NewJob = {
   limits: ['storage:nas'],
 };
 const kinds = [{ name: 'work', version: 1 }];
+const origin = { from: 'dashboard' } as const;
 
 /** The catalog of one of the databases, once the tests run. */
 interface Opened {
@@ -55,9 +56,9 @@ async function endAll({ catalog }: Opened): Promise<void> {
 
 function testConfigured(at: Opened): void {
   test('what is configured is found by its name, changed by who read it last, and removed', async () => {
-    const added = await at.catalog.plans.add({ name: 'shop', spec: { kind: 'backup' }, origin: 'api' });
+    const added = await at.catalog.plans.add({ name: 'shop', spec: { kind: 'backup' }, origin });
     assert.equal(added.revision, 1);
-    await assert.rejects(at.catalog.plans.add({ name: 'shop', spec: {}, origin: 'api' }), {
+    await assert.rejects(at.catalog.plans.add({ name: 'shop', spec: {}, origin }), {
       code: 'catalog.exists',
     });
     const changed = await at.catalog.plans.change('shop', { spec: { kind: 'self' }, revision: 1 });

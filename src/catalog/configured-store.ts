@@ -6,7 +6,7 @@ import { newId } from './new-id.ts';
 import { fromJson, type StoreContext } from './records.ts';
 
 /** Where a thing was configured; what came from the file is changed there only. */
-export type Origin = 'file' | 'api';
+export type Origin = { from: 'file'; line: number } | { from: 'dashboard' } | { from: 'holdfast' };
 
 /** Something that people configured, under a name. */
 export interface Configured<Spec> {
@@ -63,7 +63,7 @@ export class ConfiguredStore<Spec> {
           id: newId(clock, random),
           name,
           spec: JSON.stringify(spec),
-          origin,
+          origin: JSON.stringify(origin),
           revision: 1,
           created_at: nowMs,
           updated_at: nowMs,
@@ -95,7 +95,7 @@ export class ConfiguredStore<Spec> {
           spec: JSON.stringify(change.spec),
           revision: eb('revision', '+', 1),
           updated_at: nowMs,
-          ...(change.origin && { origin: change.origin }),
+          ...(change.origin && { origin: JSON.stringify(change.origin) }),
         }))
         .where('noun', '=', this.#noun)
         .where('name', '=', name)
@@ -125,7 +125,7 @@ export class ConfiguredStore<Spec> {
       id: row.id,
       name: row.name,
       spec: this.#parse(fromJson<unknown>(row.spec)),
-      origin: row.origin as Origin,
+      origin: JSON.parse(row.origin) as Origin,
       revision: row.revision,
       createdAt: new Date(row.created_at),
       updatedAt: new Date(row.updated_at),

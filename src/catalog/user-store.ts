@@ -9,8 +9,8 @@ import { compact, dateOf, type StoreContext } from './records.ts';
 export interface UserRecord {
   id: string;
   username: string;
-  displayName?: string;
-  email?: string;
+  displayName?: string | undefined;
+  email?: string | undefined;
   role: string;
   /** With its parameters and salt; made and read by `access`. */
   passwordHash: string;

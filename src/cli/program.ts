@@ -1,15 +1,18 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { systemCodeOf } from '#base';
-import { commands } from './command-table.ts';
+import { type CommandEntry, commands } from './command-table.ts';
 import { addGlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { exitCodeOf, presentError } from './present-error.ts';
 
 /** Parses the arguments and runs the command that they name; tells errors and sets the exit code of the process. */
-export async function runProgram(args: readonly string[]): Promise<void> {
+export async function runProgram(
+  args: readonly string[],
+  more: Readonly<Record<string, CommandEntry>>,
+): Promise<void> {
   endQuietlyWithTheReader();
   try {
-    const program = await buildProgram(args);
+    const program = await buildProgram({ ...commands, ...more }, args);
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -27,7 +30,10 @@ export async function runProgram(args: readonly string[]): Promise<void> {
  * The program with all its commands. Only those that the arguments may mean are defined in full.
  * @param args undefined: all of them
  */
-async function buildProgram(args?: readonly string[]): Promise<Command> {
+async function buildProgram(
+  table: Readonly<Record<string, CommandEntry>>,
+  args?: readonly string[],
+): Promise<Command> {
   const program = new Command('holdfast')
     .description('Backs up your data into a restic repository and proves that it restores.')
     .showHelpAfterError('(see --help)')
@@ -35,13 +41,13 @@ async function buildProgram(args?: readonly string[]): Promise<Command> {
     .helpCommand('help [command]', 'show the help of a command')
     .exitOverride();
   addGlobalOptions(program);
-  for (const [name, { summary, load }] of Object.entries(commands)) {
+  for (const [name, { summary, load }] of Object.entries(table)) {
     const command = program
       .command(name)
       .summary(summary)
       .description(`${capitalized(summary)}.`);
     command.copyInheritedSettings(program);
-    if (!args || args.includes(name)) (await load()).define(command, buildProgram);
+    if (!args || args.includes(name)) (await load()).define(command, () => buildProgram(table));
   }
   return program;
 }

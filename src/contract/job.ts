@@ -7,6 +7,7 @@ import { Timestamp } from './time.ts';
 export const JobKind = z
   .enum([
     'backup',
+    'self',
     'restore',
     'check',
     'verify',

@@ -28,6 +28,8 @@ export const LiveEvent = z
         'user',
         'token',
         'finding',
+        'activity',
+        'job-log',
       ]),
       name: z.string().optional().describe('name or id; absent: several'),
     }),

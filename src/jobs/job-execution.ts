@@ -126,6 +126,13 @@ export class JobExecution {
     return StepRunner.isParked(error) || this.signal.aborted;
   }
 
+  /** Before what only the job's one owner may do. @throws JobsError 'jobs.lost' */
+  async assertHeld(): Promise<void> {
+    const { store, held } = this.#options;
+    if ((await store.heartbeat(held)) === 'lost')
+      throw new JobsError('jobs.lost', 'another worker has taken the job over');
+  }
+
   /** Writes the lines of the log that wait. */
   async flush(): Promise<void> {
     const lines = this.#lines.splice(0);

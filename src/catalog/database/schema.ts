@@ -11,7 +11,7 @@ export interface Tables {
     id: string;
     name: string;
     spec: string;
-    /** `file` or `api`. */
+    /** JSON: `{"from":"file","line":4}` … */
     origin: string;
     revision: number;
     created_at: number;

@@ -12,8 +12,10 @@ import {
 import { backup } from '../backup.ts';
 import type { Problem } from '../outcome.ts';
 import { readBack } from '../read-back.ts';
+import { applyRetention } from './apply-retention.ts';
 import { type Opened, openRepositorySpec, openSourceSpec, type Surroundings } from './open-specs.ts';
 import { type PartResult, reasonOfProblems, verdictOf } from './part-result.ts';
+import type { Records } from './records.ts';
 
 /** What a backup job is made of: the plan and all that it names, as they were when it was submitted. */
 export const BackupJobInput = z.object({
@@ -28,14 +30,16 @@ export type BackupJobInput = z.infer<typeof BackupJobInput>;
  * Backs up each source of a plan: read once into the first repository, copied from there into the others, and read
  * back. A step that ran without its end having been recorded runs again; the snapshot it made before is dropped.
  */
-export function backupJob(surroundings: Surroundings): JobKind<BackupJobInput> {
+export function backupJob(surroundings: Surroundings, records: Records): JobKind<BackupJobInput> {
   return {
     name: 'backup',
     version: 1,
     parse: (input) => BackupJobInput.parse(input),
-    run: (execution, input) => new BackupWork(execution, input, surroundings).run(),
+    run: (execution, input) => new BackupWork(execution, input, { surroundings, records }).run(),
   };
 }
+
+type Target = ReturnType<typeof targetsOf>[number];
 
 interface Place {
   source: string;
@@ -47,11 +51,17 @@ class BackupWork {
   readonly #execution: JobExecution;
   readonly #input: BackupJobInput;
   readonly #surroundings: Surroundings;
+  readonly #records: Records;
 
-  constructor(execution: JobExecution, input: BackupJobInput, surroundings: Surroundings) {
+  constructor(
+    execution: JobExecution,
+    input: BackupJobInput,
+    { surroundings, records }: { surroundings: Surroundings; records: Records },
+  ) {
     this.#execution = execution;
     this.#input = input;
     this.#surroundings = surroundings;
+    this.#records = records;
   }
 
   async run(): Promise<JobVerdict> {
@@ -76,9 +86,72 @@ class BackupWork {
       const proof = await this.#part(`read ${source} back`, place, (signal) =>
         this.#readBack(made.snapshotId!, place, signal),
       );
+      Object.assign(
+        made,
+        proof.readBackAt && { readBackAt: proof.readBackAt, isReadBack: proof.state === 'succeeded' },
+      );
       if (proof.state !== 'succeeded') results.push(proof);
     }
+    await this.#execution.step('record what was made', () => this.#record(results));
+    for (const target of targetsOf(spec)) await this.#retain(target, results);
     return verdictOf(results);
+  }
+
+  /** Nothing is ever forgotten after a run that did not succeed. */
+  async #retain({ repository, keep, isRequired }: Target, results: PartResult[]): Promise<void> {
+    const isGood = results.every(({ state }) => state === 'succeeded' || state === 'warning');
+    if (!keep || !isGood) return;
+    const place = { source: this.#input.plan, repository, isRequired };
+    const part = await this.#part(`apply the retention in ${repository}`, place, async (signal) => {
+      await this.#execution.assertHeld();
+      await using opened = await this.#open(repository, signal);
+      const nowMs = opened.thing.clock.nowMs();
+      const choice = { plan: this.#input.plan, repository, keep, nowMs, signal };
+      const { kept, forgotten, purged, hold } = await applyRetention(this.#records, opened.thing, choice);
+      this.#execution.log(
+        'info',
+        `${kept} stay, ${forgotten} went into the trash, ${purged} left it for good`,
+      );
+      return hold ? { ...place, state: 'warning', reason: hold } : { ...place, state: 'succeeded' };
+    });
+    if (part.state !== 'succeeded') results.push(part);
+  }
+
+  /** Only now are the snapshots this job's: who was taken for lost meanwhile records nothing. */
+  async #record(parts: readonly PartResult[]): Promise<void> {
+    await this.#execution.assertHeld();
+    const { id: jobId } = this.#execution.job;
+    const { snapshots } = this.#records;
+    for (const part of parts) {
+      if (!part.snapshotId || !part.takenAt) continue;
+      const {
+        repository,
+        source,
+        takenAt,
+        snapshotId: id,
+        state,
+        addedBytes,
+        processedBytes,
+        itemCount,
+      } = part;
+      const facts = {
+        state,
+        addedBytes,
+        processedBytes,
+        itemCount,
+        hostname: part.hostname,
+        paths: part.paths,
+      };
+      await snapshots.save([
+        { repository, id, plan: this.#input.plan, source, jobId, takenAt: new Date(takenAt), facts },
+      ]);
+      await snapshots.addBadge({ repository, id }, { rung: 'stored', state: 'proven', at: takenAt, jobId });
+      if (part.readBackAt)
+        await snapshots.addBadge(
+          { repository, id },
+          { rung: 'read-back', state: part.isReadBack ? 'proven' : 'failed', at: part.readBackAt, jobId },
+        );
+    }
   }
 
   /** A step whose failure concerns one source in one repository; the others go on. */
@@ -132,7 +205,7 @@ class BackupWork {
     return {
       ...place,
       state,
-      snapshotId: snapshot.id,
+      ...factsOf(snapshot),
       addedBytes: summary.dataAddedPacked ?? summary.dataAdded,
       processedBytes: summary.totalBytesProcessed,
       itemCount: summary.totalFilesProcessed,
@@ -152,7 +225,7 @@ class BackupWork {
     });
     if (failed[0]) throw failed[0].error;
     const { copy } = [...copied, ...present][0]!;
-    return { ...to, state: 'succeeded', snapshotId: copy.id };
+    return { ...to, state: 'succeeded', ...factsOf(copy) };
   }
 
   async #readBack(snapshotId: string, place: Place, signal: AbortSignal): Promise<PartResult> {
@@ -169,7 +242,8 @@ class BackupWork {
       'info',
       `read back ${outcome.documents} documents of ${outcome.collections} collections`,
     );
-    return { ...place, state: outcome.state, snapshotId, ...reasonOfProblems(outcome.problems) };
+    const readBackAt = new Date(opened.thing.clock.nowMs()).toISOString();
+    return { ...place, state: outcome.state, readBackAt, ...reasonOfProblems(outcome.problems) };
   }
 
   /** What an interrupted try of this job wrote is not its result. */
@@ -180,16 +254,17 @@ class BackupWork {
     signal: AbortSignal,
   ): Promise<void> {
     const [job, name] = this.#tags(source);
-    const dropped = await forgetSnapshots(
+    const snapshots = await repository.snapshots({ signal });
+    const others = snapshots.filter(
+      ({ id, tags }) => id !== kept.id && tags.includes(job!) && tags.includes(name!),
+    );
+    if (others.length === 0) return;
+    await forgetSnapshots(
       repository,
-      (snapshots) =>
-        snapshots
-          .filter(({ id, tags }) => id !== kept.id && tags.includes(job!) && tags.includes(name!))
-          .map(({ id }) => id),
+      others.map(({ id }) => id),
       { signal },
     );
-    if (dropped.length > 0)
-      this.#execution.log('info', `dropped ${dropped.length} snapshot of an interrupted try`);
+    this.#execution.log('info', `dropped ${others.length} snapshot of an interrupted try`);
   }
 
   #tags(source: string): string[] {
@@ -215,4 +290,8 @@ class BackupWork {
       signal,
     );
   }
+}
+
+function factsOf({ id, timeNs, hostname, paths }: StoredSnapshot): Partial<PartResult> {
+  return { snapshotId: id, takenAt: new Date(Number(timeNs / 1_000_000n)).toISOString(), hostname, paths };
 }

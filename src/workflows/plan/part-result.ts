@@ -7,6 +7,13 @@ export interface PartResult extends Omit<JobResult, 'state'> {
   source: string;
   repository: string;
   state: FinalState;
+  /** Of the snapshot: when its state was, ISO; whose files, and where they lay. */
+  takenAt?: string;
+  hostname?: string;
+  paths?: readonly string[];
+  /** When its data was parsed again, and whether all of it matched. */
+  readBackAt?: string;
+  isReadBack?: boolean;
   /** False: a failure here is a warning for the job. */
   isRequired: boolean;
 }

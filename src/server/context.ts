@@ -1,0 +1,15 @@
+import type { Access } from '#access';
+import type { Clock } from '#base';
+import type { JobRunner } from '#jobs';
+import type { Records, Surroundings } from '#workflows';
+
+/** What routes work with. */
+export interface ServerContext {
+  records: Records;
+  runner: JobRunner;
+  access: Access;
+  surroundings: Surroundings;
+  clock: Clock;
+  version: string;
+  startedAt: Date;
+}

@@ -1,0 +1,5 @@
+// HTTP: routes, live events, start and stop. Routes stay thin: parse, allow, call, present.
+export { type CommandSurroundings, defineServe } from './commands/serve.ts';
+export { defineSetupLink } from './commands/setup-link.ts';
+export { ServerError } from './errors.ts';
+export { type Service, type ServiceOptions, startService } from './service.ts';

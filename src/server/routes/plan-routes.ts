@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import type { Configured } from '#catalog';
+import { Job, Name, Plan, PlanInput, type PlanSpec, RunInput } from '#contract';
+import { isUnderWay, jobOfPlan } from '#workflows';
+import type { ServerContext } from '../context.ts';
+import { ServerError } from '../errors.ts';
+import { callerOfRequest } from '../guard.ts';
+import { presentJob } from '../present/present-job.ts';
+import { presentPlan } from '../present/present-plan.ts';
+import type { App } from './app-type.ts';
+
+const Named = z.object({ name: Name });
+
+/** Plans: list, show, make, change, remove, run. */
+export function planRoutes(app: App, { records, runner, clock }: ServerContext): void {
+  const present = (plan: Configured<PlanSpec>): Promise<Plan> => presentPlan(records, plan, clock.nowMs());
+
+  app.get(
+    '/plans',
+    { config: { needs: 'read' }, schema: { response: { 200: z.object({ items: z.array(Plan) }) } } },
+    async () => ({ items: await Promise.all((await records.plans.list()).map(present)) }),
+  );
+
+  app.post(
+    '/plans',
+    { config: { needs: 'write' }, schema: { body: PlanInput, response: { 201: Plan } } },
+    async ({ body: { name, spec } }, reply) => {
+      // What it names must be there: a plan that cannot run is told now.
+      await jobOfPlan(records, { name, spec }, { trigger: 'api' });
+      const plan = await records.plans.add({ name, spec, origin: { from: 'dashboard' } });
+      return reply.status(201).send(await present(plan));
+    },
+  );
+
+  app.get(
+    '/plans/:name',
+    { config: { needs: 'read' }, schema: { params: Named, response: { 200: Plan } } },
+    async ({ params }) => present(await records.plans.get(params.name)),
+  );
+
+  app.put(
+    '/plans/:name',
+    {
+      config: { needs: 'write' },
+      schema: {
+        params: Named,
+        body: PlanInput,
+        headers: z.object({ 'if-match': z.string().optional() }),
+        response: { 200: Plan },
+      },
+    },
+    async ({ params: { name }, body: { spec }, headers }) => {
+      const before = await records.plans.get(name);
+      assertNotOfFile(before);
+      await jobOfPlan(records, { name, spec }, { trigger: 'api' });
+      const revision =
+        headers['if-match'] === undefined ? undefined : Number(headers['if-match'].replaceAll('"', ''));
+      return present(await records.plans.change(name, { spec, revision }));
+    },
+  );
+
+  app.delete(
+    '/plans/:name',
+    { config: { needs: 'write' }, schema: { params: Named, response: { 204: z.null() } } },
+    async ({ params: { name } }, reply) => {
+      const plan = await records.plans.find(name);
+      if (plan) assertNotOfFile(plan);
+      await records.plans.remove(name);
+      return reply.status(204).send(null);
+    },
+  );
+
+  app.post(
+    '/plans/:name/runs',
+    {
+      config: { needs: 'run' },
+      schema: { params: Named, body: RunInput.optional(), response: { 202: Job } },
+    },
+    async (request, reply) => {
+      const plan = await records.plans.get(request.params.name);
+      const running = await isUnderWay(records, plan.name);
+      if (running) return reply.status(202).send(presentJob(running));
+      const requestedBy = callerOfRequest(request).name;
+      const job = await runner.submit(await jobOfPlan(records, plan, { trigger: 'person', requestedBy }));
+      return reply.status(202).send(presentJob(job));
+    },
+  );
+}
+
+function assertNotOfFile({ name, origin }: Pick<Configured<unknown>, 'name' | 'origin'>): void {
+  if (origin.from !== 'file') return;
+  throw new ServerError('server.request', `${name} comes from holdfast.yaml, line ${origin.line}`, {
+    hint: 'Change it there; the server reads the file again by itself.',
+  });
+}

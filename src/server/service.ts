@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { Access } from '#access';
+import { type Clock, messageOf, systemClock, systemRandom } from '#base';
+import { lockState } from '#catalog';
+import { JobRunner, openEngineStore } from '#jobs';
+import { backupJob, capacityOf, openRecords, Scheduler, type Surroundings, selfJob } from '#workflows';
+import type { ServerContext } from './context.ts';
+import { furnish } from './first-run.ts';
+import { secretOf } from './secrets.ts';
+import { startServer } from './server.ts';
+import { openStateFolder } from './state-folder.ts';
+
+export interface ServiceOptions {
+  /** The state directory. */
+  home: string;
+  environment: NodeJS.ProcessEnv;
+  host: string;
+  port: number;
+  allowedHosts: readonly string[];
+  version: string;
+  /** Told of what goes wrong beside requests and jobs. */
+  onProblem(message: string): void;
+  clock?: Clock;
+}
+
+export interface Service {
+  context: ServerContext;
+  url: string;
+  masterKeyFile: string;
+  close(): Promise<void>;
+}
+
+const jobsAtOnce = 4;
+
+/** Everything of one process: catalog, worker, scheduler, HTTP. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { home, environment, version, onProblem, clock = systemClock } = options;
+  await using opening = new AsyncDisposableStack();
+  // One process works in a state directory; with PostgreSQL, many share the work and each has a directory of its own.
+  opening.use(lockState(home, `the server, process ${process.pid}`));
+  const state = openStateFolder(home, environment, systemRandom);
+  const { masterKeys } = state;
+  const records = opening.use(await openRecords({ place: state.catalog, masterKeys, clock }));
+  const surroundings: Surroundings = {
+    secret: (reference) => secretOf(reference, { records, environment }),
+    cacheFolder: state.cache,
+  };
+  await furnish({ records, surroundings, clock }, state, systemRandom);
+  const engineStore = await openEngineStore(state.engine);
+  opening.defer(() => engineStore.close());
+  const tell = (what: string) => (error: unknown) => onProblem(`${what}: ${messageOf(error)}`);
+  const runner = new JobRunner({
+    store: records.jobs,
+    engineStore,
+    kinds: [
+      backupJob(surroundings, records),
+      selfJob({ surroundings, records, masterKeys, folder: state.self }),
+    ],
+    clock,
+    workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
+    concurrency: jobsAtOnce,
+    capacityOf,
+    onProblem: tell('jobs'),
+  });
+  await runner.start();
+  opening.defer(() => runner.stop());
+  const access = new Access({ catalog: records, clock, random: systemRandom });
+  const startedAt = new Date(clock.nowMs());
+  const context: ServerContext = { records, runner, access, surroundings, clock, version, startedAt };
+  const server = await startServer({
+    context,
+    host: options.host,
+    port: options.port,
+    allowedHosts: options.allowedHosts,
+    pagesFolder: pagesFolder(),
+    onUnforeseen: (error) =>
+      onProblem(error instanceof Error && error.stack ? error.stack : messageOf(error)),
+  });
+  opening.defer(() => server.close());
+  const stopping = new AbortController();
+  const scheduler = new Scheduler({
+    records,
+    runner,
+    clock,
+    onProblem: (plan, error) => tell(`schedule of ${plan}`)(error),
+  });
+  const scheduling = scheduler.run(stopping.signal);
+  opening.defer(async () => {
+    stopping.abort();
+    await scheduling;
+  });
+  const open = opening.move();
+  return { context, url: server.url, masterKeyFile: state.masterKeyFile, close: () => open.disposeAsync() };
+}
+
+/** In a checkout beside src, in the package inside dist. */
+function pagesFolder(): string {
+  const root = resolve(import.meta.dirname, '../..');
+  return import.meta.dirname.includes(`${root}/dist`)
+    ? resolve(root, 'dist/web')
+    : resolve(root, 'web/generated');
+}

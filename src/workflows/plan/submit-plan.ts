@@ -1,0 +1,90 @@
+import type { Configured, JobRecord, NewJob } from '#catalog';
+import { type PlanSpec, type SelfPlan, targetsOf } from '#contract';
+import { WorkflowError } from '../errors.ts';
+import type { BackupJobInput } from './backup-job.ts';
+import type { Records } from './records.ts';
+import type { SelfJobInput } from './self-job.ts';
+
+/** Who or what wants a run, and when it was due. */
+export type RunReason = Pick<NewJob, 'trigger' | 'requestedBy' | 'scheduledAt' | 'idempotencyKey'>;
+
+/**
+ * Makes the job of a plan's run: with all that the plan names, as it is now.
+ * @throws CatalogError 'catalog.absent' when the plan names what is not there; WorkflowError 'workflows.unsupported'
+ */
+export async function jobOfPlan(
+  records: Records,
+  { name, spec }: Pick<Configured<PlanSpec>, 'name' | 'spec'>,
+  reason: RunReason,
+): Promise<NewJob> {
+  if (spec.kind === 'self') return jobOfSelf(records, { name, spec }, reason);
+  if (spec.kind === 'replicate')
+    throw new WorkflowError(
+      'workflows.unsupported',
+      'plans of the kind replicate cannot run in this version',
+      {
+        hint: 'Run `holdfast replicate` or `holdfast copy` from the system’s own scheduler.',
+      },
+    );
+  const sources = await specsOf(records.sources, spec.sources);
+  const repositories = await specsOf(
+    records.repositories,
+    targetsOf(spec).map(({ repository }) => repository),
+  );
+  const input: BackupJobInput = { plan: name, spec, sources, repositories };
+  return {
+    kind: 'backup',
+    version: 1,
+    input,
+    plan: name,
+    labels: spec.labels ?? {},
+    // One run of a plan at a time, and one reader of a source.
+    limits: [
+      `plan:${name}`,
+      ...Object.keys(sources).map((source) => `source:${source}`),
+      ...Object.keys(repositories).map((repository) => `storage:${repository}`),
+    ],
+    ...reason,
+  };
+}
+
+async function jobOfSelf(
+  records: Records,
+  { name, spec }: { name: string; spec: SelfPlan },
+  reason: RunReason,
+): Promise<NewJob> {
+  const named = targetsOf(spec).map(({ repository }) => repository);
+  const repositories =
+    named.length > 0 ? named : (await records.repositories.list()).map((each) => each.name);
+  const input: SelfJobInput = { plan: name, spec, repositories };
+  return {
+    kind: 'self',
+    version: 1,
+    input,
+    plan: name,
+    labels: spec.labels ?? {},
+    limits: [`plan:${name}`, ...repositories.map((repository) => `storage:${repository}`)],
+    ...reason,
+  };
+}
+
+async function specsOf<Spec>(
+  store: { get(name: string): Promise<Configured<Spec>> },
+  names: readonly string[],
+): Promise<Record<string, Spec>> {
+  const found = await Promise.all(names.map((name) => store.get(name)));
+  return Object.fromEntries(found.map(({ name, spec }) => [name, spec]));
+}
+
+const jobsPerStorage = 2;
+
+/** How many jobs may hold a limit that `jobOfPlan` names. */
+export function capacityOf(limit: string): number {
+  return limit.startsWith('storage:') ? jobsPerStorage : 1;
+}
+
+/** Whether a run of the plan waits or works already. */
+export async function isUnderWay(records: Records, plan: string): Promise<JobRecord | undefined> {
+  const { items } = await records.jobs.list({ plan, states: ['queued', 'running'] }, { limit: 1 });
+  return items[0];
+}

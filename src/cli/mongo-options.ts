@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type DumpChoice, type OplogWish, openMongoSource, type Source } from '#sources';
+import { type DumpChoice, openMongoSource, type Source } from '#sources';
 import { collectText, parseCount, parseSize } from './values.ts';
 
 /** Options of a backup whose source is a MongoDB deployment. */
@@ -9,7 +9,7 @@ export interface MongoOptions {
   nsInclude?: string[];
   nsExclude?: string[];
   users: boolean;
-  oplog: OplogWish;
+  oplog: 'auto' | 'always' | 'never';
   collectionsAtOnce?: number;
   batchSize?: number;
   limitRead?: number;

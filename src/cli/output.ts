@@ -1,4 +1,4 @@
-import { formatSize } from '#base';
+import { formatSize, HoldfastError } from '#base';
 
 /** Where a command tells what it has to tell: people read lines, scripts read JSON. */
 export class Output {
@@ -34,7 +34,9 @@ export class Output {
   /** Something went wrong and the work goes on. */
   problem(path: string, error: Error, gravity: 'lost' | 'odd'): void {
     if (this.isJson) {
-      const item = { message_type: 'error', item: path, gravity, error: { message: error.message } };
+      const { message } = error;
+      const reason = error instanceof HoldfastError ? { message, code: error.code } : { message };
+      const item = { message_type: 'error', item: path, gravity, error: reason };
       this.#toStderr(JSON.stringify(item));
     } else this.#toStderr(`${gravity === 'lost' ? 'error' : 'warning'}: ${path}: ${error.message}`);
   }

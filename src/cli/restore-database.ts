@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { systemClock } from '#base';
 import type { Repository, StoredSnapshot } from '#repository';
+import { describeTime } from '#sources';
 import { type RestoreDatabaseOutcome, restoreDatabase } from '#workflows';
 import { CliError } from './errors.ts';
 import { counted, formatSeconds, formatSize } from './output.ts';
 import { withProgress } from './progress.ts';
 import { exitCodePartial, type Session } from './session.ts';
+import { parseUntil, type Until } from './until-option.ts';
 import { collectText, parseCount } from './values.ts';
 
 /** Options of a restore whose target is a MongoDB deployment. */
@@ -18,6 +20,7 @@ export interface RestoreDatabaseOptions {
   nsExclude?: string[];
   drop: boolean;
   yesDrop?: string[];
+  until?: Until;
   collectionsAtOnce?: number;
   include?: string[];
   exclude?: string[];
@@ -37,6 +40,11 @@ export function addRestoreDatabaseOptions(command: Command): Command {
     .option('--ns-to <pattern>', 'MongoDB: … to these, in the same order', collectText)
     .option('--drop', 'MongoDB: replace collections that are there', false)
     .option('--yes-drop <name>', 'MongoDB: confirms that for a database or a collection', collectText)
+    .option(
+      '--until <time>',
+      'MongoDB: as it was at a second, or after an entry of the oplog (1764020000:5)',
+      parseUntil,
+    )
     .option('--collections-at-once <count>', 'MongoDB: how many are restored at once (4)', parseCount);
 }
 
@@ -62,6 +70,7 @@ export async function restoreIntoDatabase(
         renames,
         drop: options.drop,
         confirmed: options.yesDrop,
+        until: options.until,
         collectionsAtOnce: options.collectionsAtOnce,
         dryRun: options.dryRun,
         onPlan({ collections, moved, left }) {
@@ -109,9 +118,36 @@ function summaryOf(outcome: RestoreDatabaseOutcome, seconds: number): object {
     bytes_restored: outcome.bytes,
     indexes: outcome.indexes,
     collections_matched: outcome.matched,
+    ...(outcome.replayed ? { replayed: replayedJson(outcome.replayed) } : {}),
     problems: outcome.problems.length,
     problems_of_backup: outcome.inherited,
   };
+}
+
+type Replayed = NonNullable<RestoreDatabaseOutcome['replayed']>;
+
+function replayedJson({ last, ...replayed }: Replayed): object {
+  const { entries, inserts, updates, deletes, commands, misfits } = replayed;
+  return {
+    ...{ entries, inserts, updates, deletes, commands, misfits },
+    left_out: replayed.leftOut,
+    open_transactions: replayed.openTransactions,
+    ...(last ? { until: `${last.t}:${last.i}` } : {}),
+  };
+}
+
+function tellReplayed(output: Session<unknown>['output'], replayed: Replayed): void {
+  const { entries, inserts, updates, deletes, commands, leftOut, openTransactions } = replayed;
+  const parts = [
+    counted(inserts, 'insert'),
+    counted(updates, 'update'),
+    counted(deletes, 'delete'),
+    counted(commands, 'command'),
+    ...(leftOut > 0 ? [`${leftOut} left out`] : []),
+  ];
+  output.note(`replayed ${counted(entries, 'entry', 'entries')} of the oplog: ${parts.join(', ')}`);
+  if (openTransactions > 0)
+    output.note(`${counted(openTransactions, 'transaction')} not committed then: nothing of them is there`);
 }
 
 function tell(output: Session<unknown>['output'], outcome: RestoreDatabaseOutcome, seconds: number): void {
@@ -125,9 +161,14 @@ function tell(output: Session<unknown>['output'], outcome: RestoreDatabaseOutcom
   output.note(`restored ${parts.join(', ')}: ${formatSize(bytes)} in ${formatSeconds(seconds)}`);
   if (inherited > 0)
     output.note(`the backup itself was not whole: ${counted(inherited, 'problem')}, see its manifest.json`);
+  if (outcome.replayed) tellReplayed(output, outcome.replayed);
+  const last = outcome.replayed?.last;
+  const success = last
+    ? `restored, replayed to ${describeTime(last)}: the backup matched before, every entry was replayed`
+    : 'restored and matched: counts, bytes and hashes are those of the manifest';
   output.note(
     state === 'succeeded' && matched === collections
-      ? 'restored and matched: counts, bytes and hashes are those of the manifest'
+      ? success
       : `not whole: ${counted(problems.length, 'problem')}, listed above (${state})`,
   );
 }

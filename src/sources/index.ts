@@ -16,19 +16,24 @@ export type { TargetFile, TargetFileState } from './files/target-file.ts';
 export { TargetPreview } from './files/target-preview.ts';
 export type { NeededRoom, TargetState } from './files/target-room.ts';
 export { type DumpManifest, parseManifest } from './mongodb/manifest.ts';
-export { isMongoUrl, withoutPassword } from './mongodb/mongo-url.ts';
+export { deploymentFolderOf, isMongoUrl, withoutPassword } from './mongodb/mongo-url.ts';
 export { coversChoice, type DumpChoice } from './mongodb/namespaces.ts';
 export {
   type MongoRestoreOptions,
+  type MongoRestoreOutcome,
   mongodumpArchive,
   openArchiveSource,
   openMongoSource,
+  openOplogFeed,
   preflightMongo,
+  requireOplog,
   restoreMongoDump,
 } from './mongodb/open-mongodb.ts';
-export type { OplogWish } from './mongodb/oplog/choose-capture.ts';
+export type { OplogFeed, OplogSlice } from './mongodb/oplog/oplog-feed.ts';
+export { goesOnFrom, isSamePlace, type OplogPlace, oplogTagIn } from './mongodb/oplog/oplog-tag.ts';
+export { compareTimes, describeTime, endOfSecond } from './mongodb/oplog/oplog-time.ts';
+export { parseSliceManifest, type SliceManifest } from './mongodb/oplog/slice-manifest.ts';
 export type { MongoPreflight } from './mongodb/preflight.ts';
-export { type OpenDumpFile, type ReadBackCounts, readDumpBack } from './mongodb/read-dump-back.ts';
-export type { RestoredCounts } from './mongodb/restore-dump.ts';
+export { type OpenDumpFile, readDumpBack, readSliceBack } from './mongodb/read-dump-back.ts';
 export { type SourceKind, sourceKindOf } from './registry.ts';
 export type { EntryContent, Source, SourceEvent, SourceProblem } from './source.ts';

@@ -40,6 +40,8 @@ export interface Source {
   readonly paths: readonly string[];
   /** How many entries with `content.open` may be read at once. */
   readonly streamConcurrency: number;
+  /** Tags of the snapshot that are known when everything was read. */
+  lateTags?(): readonly string[];
   /** Walks the source once. */
   read(signal: AbortSignal): AsyncIterable<SourceEvent>;
   close(): Promise<void>;

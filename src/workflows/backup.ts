@@ -15,7 +15,7 @@ import { assertRoom, isFull, type RepositoryUse, repositoryUse } from './quota.t
 export interface BackupRequest
   extends Omit<
     WriteSnapshotOptions,
-    'paths' | 'streamConcurrency' | 'lostCount' | 'onProblem' | 'onStart' | 'signal'
+    'paths' | 'streamConcurrency' | 'lateTags' | 'lostCount' | 'onProblem' | 'onStart' | 'signal'
   > {
   repository: Repository;
   source: Source;
@@ -69,6 +69,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
       ...options,
       paths: source.paths,
       streamConcurrency: source.streamConcurrency,
+      lateTags: () => source.lateTags?.() ?? [],
       signal,
       onProblem: note,
       lostCount: () => problems.filter(({ gravity }) => gravity === 'lost').length,

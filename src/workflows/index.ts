@@ -1,10 +1,12 @@
 // One file per kind of job: each joins a source, a repository and a target. Knows neither server nor command line.
 export { type BackupOutcome, type BackupRequest, backup } from './backup.ts';
+export { type BackupOplogOutcome, backupOplog, type SavedSlice } from './backup-oplog.ts';
 export { type Comparison, compareFolders, type Difference } from './compare-folders.ts';
 export { dumpMongoArchive } from './dump-archive.ts';
 export { type ForgetOutcome, type ForgetRequest, forget } from './forget.ts';
 export { type CommandRecord, type ProvenSnapshot, proveSnapshotBefore, recordCommand } from './guard.ts';
 export type { RoomMade, WhenFull } from './make-room.ts';
+export { deploymentOf, isSlice, type LineMember, membersOf, runsOf, slicesFrom } from './oplog-line.ts';
 export type { FinalState, Problem } from './outcome.ts';
 export { backupJob } from './plan/backup-job.ts';
 export { lookAtRepository, makeRepository } from './plan/look-at-repository.ts';

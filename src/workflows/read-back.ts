@@ -1,7 +1,7 @@
 import type { Repository, StoredSnapshot } from '#repository';
-import { type ReadBackCounts, readDumpBack } from '#sources';
+import { readDumpBack, readSliceBack } from '#sources';
 import { type FinalState, type Problem, stateOf } from './outcome.ts';
-import { findDump } from './stored-dump.ts';
+import { findDump, findSlice } from './stored-dump.ts';
 
 export interface ReadBackRequest {
   repository: Repository;
@@ -11,6 +11,8 @@ export interface ReadBackRequest {
   onBytes?: (count: number) => void;
   signal?: AbortSignal;
 }
+
+type ReadBackCounts = Awaited<ReturnType<typeof readDumpBack>>;
 
 export interface ReadBackOutcome extends ReadBackCounts {
   state: FinalState;
@@ -25,15 +27,19 @@ export async function readBack(request: ReadBackRequest): Promise<ReadBackOutcom
   const { repository, snapshot, onBytes } = request;
   await using lock = await repository.lock({ exclusive: false, signal: request.signal });
   const dump = await findDump(repository, snapshot, lock.signal);
-  if (!dump) return undefined;
+  const slice = await findSlice(repository, snapshot, lock.signal);
   const problems: Problem[] = [];
-  const counts = await readDumpBack(dump.manifest, dump.open, {
-    onProblem(problem) {
+  const options = {
+    onProblem(problem: Problem) {
       problems.push(problem);
       request.onProblem?.(problem);
     },
     onBytes,
     signal: lock.signal,
-  });
+  };
+  let counts: ReadBackCounts;
+  if (dump) counts = await readDumpBack(dump.manifest, dump.open, options);
+  else if (slice) counts = await readSliceBack(slice.manifest, slice.open, options);
+  else return undefined;
   return { ...counts, problems, state: stateOf(problems) };
 }

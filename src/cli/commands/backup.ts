@@ -3,6 +3,7 @@ import { systemClock } from '#base';
 import type { CompressionMode, StoredSnapshot, WriteProgress } from '#repository';
 import type { FilesSource, Source, Totals } from '#sources';
 import { type BackupOutcome, backup, describeUse, isNearlyFull, type ReadBackOutcome } from '#workflows';
+import { addSliceOptions, backupSlices, type SliceOptions, takesSlices } from '../backup-slices.ts';
 import { addSourceOptions, chooseSource, type SourceOptions } from '../backup-source.ts';
 import { CliError } from '../errors.ts';
 import { fromEnvironment } from '../from-environment.ts';
@@ -15,7 +16,7 @@ import { action, examples, exitCodePartial, type Session } from '../session.ts';
 import { summaryJson } from '../snapshot-json.ts';
 import { collectTags, parseSize, parseTimeNs } from '../values.ts';
 
-interface Options extends SourceOptions, QuotaOptions {
+interface Options extends SourceOptions, QuotaOptions, SliceOptions {
   tag?: string[][];
   name?: string;
   host?: string;
@@ -41,7 +42,8 @@ const packSizes = { least: 4 * 1024 ** 2, most: 128 * 1024 ** 2 };
 export function define(command: Command): void {
   addSourceOptions(
     command.argument('[source...]', 'files and folders, a bucket, or a database (HOLDFAST_SOURCE_URL)'),
-  )
+  );
+  addSliceOptions(command)
     .option('--name <name>', 'what the snapshot is called (the tag name=…)')
     .option('--tag <tags>', 'tags, with commas (may be repeated)', collectTags)
     .option('-H, --host <name>', 'host name in the snapshot (this machine’s)')
@@ -72,6 +74,7 @@ export function define(command: Command): void {
         'holdfast backup -r /srv/backup s3:https://s3.example.org/photos/2026',
         'holdfast backup -r /srv/backup mongodb://db.example.org/ --name shop --ns-exclude "shop.tmp*"',
         'holdfast backup -r /srv/backup /home --quota 500G --when-full forget --keep-daily 14',
+        'holdfast backup -r /srv/backup mongodb://db.example.org/ --name shop --incremental',
         'pg_dump shop | holdfast backup -r /srv/backup --stdin --stdin-filename shop.sql --name shop',
       ),
     )
@@ -81,6 +84,10 @@ export function define(command: Command): void {
 async function run(session: Session<Options>, paths: string[]): Promise<number> {
   const { options, output, signal } = session;
   const quota = quotaOptions(options);
+  if (takesSlices(options)) {
+    assertPackSize(options.packSize);
+    return backupSlices(session, await session.open(), { paths, write: writeOptions(options) });
+  }
   const environment = fromEnvironment(process.env);
   const { source, problems, close } = await chooseSource(paths, options, (location) =>
     session.openPlace(location, { environment }),

@@ -17,6 +17,8 @@ export interface WriteSnapshotOptions extends WriteOptions {
   /** What was saved: absolute paths, or `/name` of a stream. */
   paths: readonly string[];
   tags?: readonly string[];
+  /** More tags, asked for when everything was read. */
+  lateTags?: (() => readonly string[]) | undefined;
   excludes?: readonly string[];
   hostname?: string;
   /** When the backup began; now by default. Given, it also silences the check of this machine's clock. */
@@ -205,7 +207,7 @@ function describe(
     uid: owner.uid,
     gid: owner.gid,
     excludes: options.excludes ?? [],
-    tags: options.tags ?? [],
+    tags: [...(options.tags ?? []), ...(options.lateTags?.() ?? [])],
     summary: facts.summary,
     ...(facts.parent ? { parent: facts.parent.id } : {}),
     ...(options.programVersion ? { programVersion: options.programVersion } : {}),

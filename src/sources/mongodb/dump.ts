@@ -9,7 +9,7 @@ import { type DumpFile, textFile, whenAborted } from './dump-file.ts';
 import { isBeyondMongorestore } from './dump-names.ts';
 import { DumpedCollection } from './dumped-collection.ts';
 import { type ListedCollection, type Listing, listNamespaces } from './list-namespaces.ts';
-import type { Consistency, DumpManifest } from './manifest.ts';
+import type { Consistency, DumpManifest, DumpOplog } from './manifest.ts';
 import { isUnreachable } from './mongo-error.ts';
 import type { DumpChoice } from './namespaces.ts';
 import {
@@ -20,7 +20,7 @@ import {
   type OplogWish,
 } from './oplog/choose-capture.ts';
 import { OplogCapture } from './oplog/oplog-capture.ts';
-import { describeTime } from './oplog/oplog-entry.ts';
+import { describeTime } from './oplog/oplog-time.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Slots } from './slots.ts';
 
@@ -151,6 +151,11 @@ export class Dump implements DumpedEntries {
     return this.#problems;
   }
 
+  /** Where the oplog joins, when the dump is finished. */
+  get oplog(): DumpOplog | undefined {
+    return dumpOplogOf(this.#start, this.#readTime, this.#capture);
+  }
+
   /** The text of the manifest, when the dump is finished. */
   async *manifest(): AsyncGenerator<Uint8Array> {
     const lost = this.#collections.flatMap(({ namespace, error }) =>
@@ -161,7 +166,7 @@ export class Dump implements DumpedEntries {
       gravity,
       message: error.message,
     }));
-    const oplog = dumpOplogOf(this.#start, this.#readTime, this.#capture);
+    const { oplog } = this;
     const manifest: DumpManifest = {
       format: 'holdfast-mongodb-dump',
       version: 1,

@@ -8,6 +8,7 @@ import { dumpFolder } from './manifest.ts';
 import { folderOf, parseMongoUrl } from './mongo-url.ts';
 import { type DumpChoice, namespaceFilter } from './namespaces.ts';
 import type { OplogWish } from './oplog/choose-capture.ts';
+import { oplogTagText } from './oplog/oplog-tag.ts';
 
 export interface MongoSourceOptions extends DumpChoice {
   /** `mongodb://…` or `mongodb+srv://…`; its password never leaves in errors or paths. */
@@ -40,7 +41,12 @@ export function mongoSource(options: MongoSourceOptions): Source {
     ...(database ? [dumpFolder, database] : []),
     ...(collection ? [dumpStemOf(collection)] : []),
   ];
+  let dump: Dump | undefined;
   return {
+    lateTags() {
+      const last = dump?.oplog?.last;
+      return last ? [oplogTagText({ to: last })] : [];
+    },
     paths: [`/${parts.join('/')}`],
     // The oplog is read all the while.
     streamConcurrency: collectionsAtOnce + 1,
@@ -49,7 +55,7 @@ export function mongoSource(options: MongoSourceOptions): Source {
       try {
         const { batchSize = defaults.batchSize, oplog = defaults.oplog } = options;
         const settings = { ...options, batchSize, oplog, collectionsAtOnce, clock };
-        const dump = await Dump.begin(connection, settings, signal);
+        dump = await Dump.begin(connection, settings, signal);
         yield* dumpEvents(dump, folder, clock);
       } finally {
         await connection.close();

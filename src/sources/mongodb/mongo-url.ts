@@ -56,6 +56,11 @@ export function folderOf({ hosts }: MongoUrl): string {
   return `mongodb-${name}${port && port !== '27017' ? `-${port}` : ''}`;
 }
 
+/** The same of a URL as text. @throws SourceError 'sources.location' */
+export function deploymentFolderOf(url: string): string {
+  return folderOf(parseMongoUrl(url));
+}
+
 /** Longest first: one may hold another. */
 function secretsOf(password: string | undefined, query: string): string[] {
   const values = query

@@ -1,3 +1,4 @@
+import type { Clock } from '#base';
 import { SourceError } from '../errors.ts';
 import type { Source } from '../source.ts';
 import type { ArchiveSourceOptions } from './archive/archive-source.ts';
@@ -6,6 +7,8 @@ import type { OplogTime } from './bson-values.ts';
 import { type DumpManifest, dumpFolder, oplogFileName } from './manifest.ts';
 import type { MongoSourceOptions } from './mongo-source.ts';
 import type { DumpChoice } from './namespaces.ts';
+import type { OplogMark } from './oplog/oplog-entry.ts';
+import type { OplogFeed } from './oplog/oplog-feed.ts';
 import { entriesThrough, joinHistory, type OplogHistory, type OplogPart } from './oplog/oplog-history.ts';
 import type { ReplayCounts } from './oplog/replay-oplog.ts';
 import type { MongoPreflight } from './preflight.ts';
@@ -40,6 +43,33 @@ export async function* mongodumpArchive(
 /** Tells what a dump would find and do. @throws SourceError */
 export async function preflightMongo(options: DumpChoice & { url: string }): Promise<MongoPreflight> {
   return (await import('./preflight.ts')).preflightMongo(options);
+}
+
+/** @throws SourceError 'sources.absent' when a deployment has no oplog that this user may read */
+export async function requireOplog(url: string): Promise<void> {
+  const { MongoConnection } = await import('./connection.ts');
+  const { findOplogStart } = await import('./oplog/choose-capture.ts');
+  const connection = await MongoConnection.open(url);
+  try {
+    const start = await findOplogStart(connection);
+    if ('absence' in start)
+      throw new SourceError('sources.absent', `there are no slices to take: ${start.absence}`, {
+        hint: 'Make it a replica set (of one member, if need be), or take full backups only.',
+      });
+  } finally {
+    await connection.close();
+  }
+}
+
+/**
+ * The oplog of a deployment, on from an entry. @param after the last entry that is held
+ * @throws SourceError 'sources.oplog-gap' | 'sources.oplog-rollback' | 'sources.absent' …
+ */
+export async function openOplogFeed(
+  url: string,
+  options: { after: OplogMark; signal: AbortSignal; clock?: Clock | undefined },
+): Promise<OplogFeed> {
+  return (await import('./oplog/oplog-feed.ts')).OplogFeed.open(url, options);
 }
 
 export interface MongoRestoreOptions

@@ -3,6 +3,7 @@ import { documentsIn } from './bson-bytes.ts';
 import { ContentHash, isSameContent } from './content-hash.ts';
 import { type CollectionManifest, type DumpManifest, dumpFolder, oplogFileName } from './manifest.ts';
 import { entriesOf, type OplogRange } from './oplog/oplog-range.ts';
+import type { SliceManifest } from './oplog/slice-manifest.ts';
 
 /** Reads a file beside the manifest: `dump/shop/orders.bson`. */
 export type OpenDumpFile = (path: string) => AsyncIterable<Uint8Array>;
@@ -29,33 +30,17 @@ export interface ReadBackCounts {
 export async function readDumpBack(
   manifest: DumpManifest,
   open: OpenDumpFile,
-  { onProblem, onBytes, signal }: ReadBackOptions,
+  options: ReadBackOptions,
 ): Promise<ReadBackCounts> {
-  const counts: ReadBackCounts = { collections: 0, entries: 0, documents: 0, bytes: 0 };
-  const tryTo = async (path: string, read: () => Promise<void>): Promise<void> => {
-    try {
-      await read();
-    } catch (error) {
-      signal?.throwIfAborted();
-      onProblem({
-        path,
-        error: new Error(`not as it was dumped: ${messageOf(error)}`, { cause: error }),
-        gravity: 'lost',
-      });
-    }
-  };
+  const counts = noCounts();
   const captured = manifest.oplog?.captured;
-  if (captured)
-    await tryTo(oplogFileName, async () => {
-      counts.entries = await countEntries(open(`${dumpFolder}/${oplogFileName}`), captured, onBytes);
-      counts.bytes += captured.bytes;
-    });
+  if (captured) await readOplogBack(captured, open, { ...options, counts });
   for (const collection of manifest.collections)
-    await tryTo(`${collection.database}.${collection.name}`, async () => {
+    await guarded(`${collection.database}.${collection.name}`, options, async () => {
       await assertMetadata(collection, open);
       const { content } = collection;
       if (content && collection.dataFile) {
-        const found = await contentOf(open(`${dumpFolder}/${collection.dataFile}`), onBytes);
+        const found = await contentOf(open(`${dumpFolder}/${collection.dataFile}`), options.onBytes);
         if (!isSameContent(found, content))
           throw new Error(
             `read back ${found.count} documents, ${found.bytes} bytes, hash ${found.hash}; the manifest states ${content.count}, ${content.bytes}, ${content.hash}`,
@@ -68,18 +53,54 @@ export async function readDumpBack(
   return counts;
 }
 
-/** Reads a stretch of the oplog to its end. @throws SourceError 'sources.damaged' when it is not what was stated */
-export async function countEntries(
-  stream: AsyncIterable<Uint8Array>,
+/** The same of a slice of the oplog: each entry is parsed, and all are those that the manifest states. */
+export async function readSliceBack(
+  manifest: SliceManifest,
+  open: OpenDumpFile,
+  options: ReadBackOptions,
+): Promise<ReadBackCounts> {
+  const counts = noCounts();
+  const { first, last, count, bytes, checksum } = manifest;
+  await readOplogBack({ first, last, count, bytes, checksum }, open, { ...options, counts });
+  return counts;
+}
+
+function noCounts(): ReadBackCounts {
+  return { collections: 0, entries: 0, documents: 0, bytes: 0 };
+}
+
+async function readOplogBack(
   stated: OplogRange,
-  onBytes?: (count: number) => void,
-): Promise<number> {
-  let count = 0;
-  for await (const { bytes } of entriesOf(stream, stated)) {
-    count++;
-    onBytes?.(bytes.length);
+  open: OpenDumpFile,
+  options: ReadBackOptions & { counts: ReadBackCounts },
+): Promise<void> {
+  await guarded(oplogFileName, options, async () => {
+    let count = 0;
+    for await (const { bytes } of entriesOf(open(`${dumpFolder}/${oplogFileName}`), stated)) {
+      count++;
+      options.onBytes?.(bytes.length);
+    }
+    options.counts.entries += count;
+    options.counts.bytes += stated.bytes;
+  });
+}
+
+/** What is not as it must be is told, and the others are looked at all the same. */
+async function guarded(
+  path: string,
+  { onProblem, signal }: ReadBackOptions,
+  read: () => Promise<void>,
+): Promise<void> {
+  try {
+    await read();
+  } catch (error) {
+    signal?.throwIfAborted();
+    onProblem({
+      path,
+      error: new Error(`not as it was dumped: ${messageOf(error)}`, { cause: error }),
+      gravity: 'lost',
+    });
   }
-  return count;
 }
 
 async function contentOf(stream: AsyncIterable<Uint8Array>, onBytes?: (count: number) => void) {

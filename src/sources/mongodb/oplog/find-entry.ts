@@ -4,7 +4,8 @@ import { findElement } from '../bson-bytes.ts';
 import { documentIn, type OplogTime, timeOf } from '../bson-values.ts';
 import type { MongoConnection } from '../connection.ts';
 import { mongoCodeOf, mongoErrorCodes } from '../mongo-error.ts';
-import { describeTime, type OplogEntry, parseEntry } from './oplog-entry.ts';
+import { type OplogEntry, parseEntry } from './oplog-entry.ts';
+import { describeTime } from './oplog-time.ts';
 
 const what = 'cannot read the oplog (local.oplog.rs)';
 

@@ -5,9 +5,10 @@ import type { MongoConnection } from '../connection.ts';
 import type { DumpFile } from '../dump-file.ts';
 import { oplogFileName } from '../manifest.ts';
 import { newestTime } from './find-entry.ts';
-import { compareTimes, markOf, type OplogEntry } from './oplog-entry.ts';
+import { markOf, type OplogEntry } from './oplog-entry.ts';
 import { type OplogRange, OplogRangeBuilder } from './oplog-range.ts';
 import { OplogTail } from './oplog-tail.ts';
+import { compareTimes } from './oplog-time.ts';
 import { commandOf } from './transactions.ts';
 
 /**

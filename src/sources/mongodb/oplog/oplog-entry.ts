@@ -81,20 +81,6 @@ export function markOf({ bytes, time, term, wall }: OplogEntry): OplogMark {
   };
 }
 
-export function compareTimes(one: OplogTime, other: OplogTime): number {
-  return one.t - other.t || one.i - other.i;
-}
-
-/** `1700000000:5`, as mongorestore takes it for `--oplogLimit`. */
-export function timeText({ t, i }: OplogTime): string {
-  return `${t}:${i}`;
-}
-
-/** For people: `2023-11-14T22:13:20Z (1700000000:5)`. */
-export function describeTime(time: OplogTime): string {
-  return `${new Date(time.t * 1000).toISOString().replace('.000', '')} (${timeText(time)})`;
-}
-
 const emptyDocument = Buffer.from([5, 0, 0, 0, 0]);
 
 function transactionOf(bytes: Uint8Array): string | undefined {

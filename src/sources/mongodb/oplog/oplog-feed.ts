@@ -1,15 +1,17 @@
-import { type Clock, type FileAttributes, systemClock } from '#base';
-import { plainAttributes } from '../../plain-attributes.ts';
-import type { Source, SourceEvent } from '../../source.ts';
+import { type Clock, systemClock } from '#base';
+import type { Source } from '../../source.ts';
 import type { OplogTime } from '../bson-values.ts';
 import { MongoConnection } from '../connection.ts';
-import { dumpFolder, manifestName, oplogFileName } from '../manifest.ts';
+import { dumpEvents } from '../dump-events.ts';
+import type { DumpFile } from '../dump-file.ts';
+import { dumpFolder, oplogFileName } from '../manifest.ts';
 import { folderOf } from '../mongo-url.ts';
 import { newestTime } from './find-entry.ts';
-import { compareTimes, type OplogEntry, type OplogMark } from './oplog-entry.ts';
+import type { OplogEntry, OplogMark } from './oplog-entry.ts';
 import { OplogRangeBuilder } from './oplog-range.ts';
 import { oplogTagText } from './oplog-tag.ts';
 import { OplogTail } from './oplog-tail.ts';
+import { compareTimes } from './oplog-time.ts';
 import type { SliceManifest } from './slice-manifest.ts';
 
 /** A stretch of the oplog, in memory, to be saved as a snapshot of its own. */
@@ -26,6 +28,8 @@ export interface SliceLimits {
   /** Once this entry is in it. */
   until?: OplogTime | undefined;
   durationMs?: number | undefined;
+  /** Ends it early. */
+  stop?: AbortSignal | undefined;
 }
 
 /** Cuts the oplog of a deployment into slices, each beginning with the last entry of the one before. */
@@ -83,13 +87,14 @@ export class OplogFeed {
   }
 
   /** The next slice; undefined when nothing came. @throws SourceError, see `OplogTail.read` */
-  async take({ bytesMax, until, durationMs }: SliceLimits): Promise<OplogSlice | undefined> {
+  async take({ bytesMax, until, durationMs, stop }: SliceLimits): Promise<OplogSlice | undefined> {
     const beganMs = this.#clock.monotonicMs();
     const builder = new OplogRangeBuilder();
     const pieces = [this.#last.bytes];
     builder.add(this.#last);
     const isFull = (): boolean =>
       builder.bytes >= bytesMax ||
+      stop?.aborted === true ||
       (until !== undefined && this.hasReached(until)) ||
       (durationMs !== undefined && this.#clock.monotonicMs() - beganMs >= durationMs);
     while (!isFull())
@@ -108,69 +113,48 @@ export class OplogFeed {
   }
 
   #sliceOf(builder: OplogRangeBuilder, pieces: readonly Uint8Array[]): OplogSlice {
-    const takenAtMs = this.#clock.nowMs();
     const range = builder.range();
     const manifest: SliceManifest = {
       format: 'holdfast-mongodb-oplog',
       version: 1,
-      takenAt: new Date(takenAtMs).toISOString(),
+      takenAt: new Date(this.#clock.nowMs()).toISOString(),
       server: this.#connection.server,
       ...range,
     };
-    const folder = folderOf(this.#connection.url);
-    return {
-      source: sliceSource({ folder, pieces, manifest, takenAtMs }),
-      tag: oplogTagText({ from: range.first, to: range.last }),
-      manifest,
-    };
+    const place = { folder: folderOf(this.#connection.url), clock: this.#clock };
+    const tag = oplogTagText({ from: range.first, to: range.last });
+    return { source: sliceSource(place, pieces, manifest), tag, manifest };
   }
 }
 
 /** `/mongodb-HOST/dump/oplog.bson`, so that mongorestore takes it, and the manifest beside the dump's folder. */
-function sliceSource(slice: {
-  folder: string;
-  pieces: readonly Uint8Array[];
-  manifest: SliceManifest;
-  takenAtMs: number;
-}): Source {
-  return {
-    paths: [`/${slice.folder}/${dumpFolder}/${oplogFileName}`],
-    streamConcurrency: 1,
-    async *read() {
-      yield* eventsOf(slice);
+function sliceSource(
+  { folder, clock }: { folder: string; clock: Clock },
+  pieces: readonly Uint8Array[],
+  manifest: SliceManifest,
+): Source {
+  const oplog: DumpFile = {
+    name: oplogFileName,
+    isVital: true,
+    async *open() {
+      yield* pieces;
     },
+  };
+  return {
+    paths: [`/${folder}/${dumpFolder}/${oplogFileName}`],
+    streamConcurrency: 1,
+    read: () =>
+      dumpEvents(
+        {
+          entries: () => [oplog],
+          finish: async () => [],
+          async *manifest() {
+            yield Buffer.from(`${JSON.stringify(manifest, undefined, 1)}\n`);
+          },
+        },
+        folder,
+        clock,
+      ),
     close: async () => {},
   };
-}
-
-function* eventsOf({
-  folder,
-  pieces,
-  manifest,
-  takenAtMs,
-}: Parameters<typeof sliceSource>[0]): Generator<SourceEvent> {
-  const timeNs = BigInt(Math.round(takenAtMs)) * 1_000_000n;
-  // What it holds is for its owner's eyes when it is restored.
-  const attributes: { dir: FileAttributes; file: FileAttributes } = {
-    dir: { ...plainAttributes('dir', timeNs), mode: 0o700 },
-    file: { ...plainAttributes('file', timeNs), mode: 0o600 },
-  };
-  const path = (...names: string[]): Uint8Array[] => [folder, ...names].map((name) => Buffer.from(name));
-  const file = (names: string[], content: readonly Uint8Array[]): SourceEvent => ({
-    kind: 'entry',
-    path: path(...names),
-    attributes: attributes.file,
-    content: {
-      isVital: true,
-      async *open() {
-        yield* content;
-      },
-    },
-  });
-  yield { kind: 'entry', path: path(), attributes: attributes.dir };
-  yield { kind: 'entry', path: path(dumpFolder), attributes: attributes.dir };
-  yield file([dumpFolder, oplogFileName], pieces);
-  yield { kind: 'leave', path: path(dumpFolder) };
-  yield file([manifestName], [Buffer.from(`${JSON.stringify(manifest, undefined, 1)}\n`)]);
-  yield { kind: 'leave', path: path() };
 }

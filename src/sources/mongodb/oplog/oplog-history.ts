@@ -1,8 +1,9 @@
 import { SourceError } from '../../errors.ts';
 import type { OplogTime } from '../bson-values.ts';
 import type { DumpOplog } from '../manifest.ts';
-import { compareTimes, describeTime, markOf, type OplogEntry, type OplogMark } from './oplog-entry.ts';
+import { markOf, type OplogEntry, type OplogMark } from './oplog-entry.ts';
 import { entriesOf, type OplogRange } from './oplog-range.ts';
+import { compareTimes, describeTime } from './oplog-time.ts';
 
 /** A stretch of the oplog that lies in a snapshot. */
 export interface OplogPart {
@@ -21,11 +22,6 @@ export interface OplogHistory {
   consistentAt: OplogTime;
   /** Entries of later times are left; undefined: all are replayed. */
   until: OplogTime | undefined;
-}
-
-/** A wish for a whole second: every entry of it. */
-export function endOfSecond(seconds: number): OplogTime {
-  return { t: seconds, i: 0xff_ff_ff_ff };
 }
 
 /**

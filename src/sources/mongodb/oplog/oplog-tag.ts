@@ -1,5 +1,6 @@
 import type { OplogTime } from '../bson-values.ts';
 import type { OplogMark } from './oplog-entry.ts';
+import { compareTimes } from './oplog-time.ts';
 
 /** A place in the oplog as a tag has it: without the hash, which the manifest holds. */
 export interface OplogPlace extends OplogTime {
@@ -41,4 +42,15 @@ function placeText({ t, i, term }: OplogPlace): string {
 
 function placeOf([t, i, term]: readonly (string | undefined)[]): OplogPlace {
   return { t: Number(t), i: Number(i), term: Number(term) };
+}
+
+/** Whether a slice has the entry of a place, and more after it. */
+export function goesOnFrom({ from, to }: OplogTag, place: OplogPlace): boolean {
+  return (
+    from !== undefined &&
+    compareTimes(from, place) <= 0 &&
+    compareTimes(place, to) < 0 &&
+    from.term <= place.term &&
+    place.term <= to.term
+  );
 }

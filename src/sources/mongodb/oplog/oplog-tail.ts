@@ -4,7 +4,8 @@ import { SourceError } from '../../errors.ts';
 import type { MongoConnection } from '../connection.ts';
 import { isUnreachable, mongoCodeOf, mongoError } from '../mongo-error.ts';
 import { majority, oldestEntry, rolledBack, rolledOver, timestampOf } from './find-entry.ts';
-import { compareTimes, markOf, type OplogEntry, type OplogMark, parseEntry } from './oplog-entry.ts';
+import { markOf, type OplogEntry, type OplogMark, parseEntry } from './oplog-entry.ts';
+import { compareTimes } from './oplog-time.ts';
 
 const what = 'cannot read the oplog (local.oplog.rs)';
 /** How long the server waits for new entries before it answers without any. */

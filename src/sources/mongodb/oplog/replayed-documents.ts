@@ -6,7 +6,8 @@ import type { MongoConnection } from '../connection.ts';
 import { keepsEmptyTimestamps } from '../data-place.ts';
 import { typedValue } from '../ordered-document.ts';
 import { asStored, rawSequence } from '../raw-insert.ts';
-import { describeTime, type OplogOperation } from './oplog-entry.ts';
+import type { OplogOperation } from './oplog-entry.ts';
+import { describeTime } from './oplog-time.ts';
 import { isReplacement, patchDocument } from './patch-document.ts';
 
 /** Where documents are changed. */

@@ -1,7 +1,8 @@
 import { SourceError } from '../../errors.ts';
 import { bsonTypes, elementsOf, findElement } from '../bson-bytes.ts';
 import { isTrue } from '../bson-values.ts';
-import { describeTime, type OplogEntry, type OplogOperation, parseOperation } from './oplog-entry.ts';
+import { type OplogEntry, type OplogOperation, parseOperation } from './oplog-entry.ts';
+import { describeTime } from './oplog-time.ts';
 
 /** Most bytes of transactions that are begun and not committed. A server's own limit is far below. */
 const openBytesMax = 1024 * 1024 * 1024;

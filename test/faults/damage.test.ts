@@ -29,14 +29,14 @@ import {
 import { filesSource } from '#sources';
 import { MemoryStorage } from '#storage';
 import { backup, restore } from '#workflows';
-import { initSmall, openSmall, testKdf } from '../../src/repository/testing/small-repository.ts';
+import { filesOf, initSmall, openSmall, testKdf } from '../../src/repository/testing/small-repository.ts';
 import { Restic } from '../servers/restic.ts';
 import { type Damage, damagesOf, type Files } from './damage.ts';
 
 const password = 'secret';
 const otherPassword = 'other';
-const packSizeBytes = 512 * 1024;
-const sizes = [0, 1, 5_000, 100_000, 300_000, 520_000, 700_000, 1_600_000];
+const packSizeBytes = 256 * 1024;
+const sizes = [0, 1, 5_000, 60_000, 100_000, 520_000, 1_300_000];
 const flipsPerPack = 3;
 const executor = inlineExecutor();
 
@@ -59,7 +59,7 @@ before(async () => {
   const repository = await initSmall(new MemoryStorage(sound), { executor });
   await addKey(repository, { password: otherPassword, kdf: testKdf });
   await save(repository);
-  writeFileSync(join(tree, 'a', 'changed'), random.fill(new Uint8Array(400_000)));
+  writeFileSync(join(tree, 'a', 'changed'), random.fill(new Uint8Array(100_000)));
   writeFileSync(join(tree, 'b', 'new'), 'new');
   await save(repository);
   copyFiles = new Map();
@@ -208,17 +208,25 @@ async function repairAll(storage: MemoryStorage, from?: Repository): Promise<voi
   if (from) await copySnapshots(from, repository);
 }
 
+/** What lies on the disk for restic: from one damage to the next hardly anything changes. */
+const judged: Files = new Map();
+
 /** Stock restic agrees that the repository is sound. */
 function judge(storage: MemoryStorage, text: string): void {
   const location = join(folder, 'judged');
   for (const name of ['data', 'index', 'snapshots', 'keys', 'locks'])
     mkdirSync(join(location, name), { recursive: true });
+  for (const name of judged.keys()) if (!storage.files.has(name)) rmSync(join(location, name));
   for (const [name, bytes] of storage.files) {
+    if (judged.get(name) === bytes) continue;
     mkdirSync(dirname(join(location, name)), { recursive: true });
     writeFileSync(join(location, name), bytes);
   }
-  const { status, output } = new Restic({ repository: location, password }).try('check', '--read-data');
-  rmSync(location, { recursive: true });
+  judged.clear();
+  for (const [name, bytes] of storage.files) judged.set(name, bytes);
+  // Nobody else is there, and a lock would cost restic a wait.
+  const restic = new Restic({ repository: location, password });
+  const { status, output } = restic.try('check', '--read-data', '--no-lock');
   assert.equal(status, 0, `${text}: ${output}`);
 }
 
@@ -230,14 +238,19 @@ async function assertSaved(
 ): Promise<void> {
   const repository = await open(storage);
   for (const snapshot of await repository.snapshots()) {
-    const { problems, files } = await restoreAll(repository, snapshot);
-    assert.deepEqual(problems, [], damage.text);
+    const files = new Map<string, string>();
+    for (const [path, content] of Object.entries(await filesOf(repository, snapshot))) {
+      assert.equal(typeof content, 'string', `${damage.text}: ${path}: ${content}`);
+      files.set(`/${path}`, String(content));
+    }
     const id = snapshot.original ?? snapshot.id;
     for (const [name, bytes] of contents.get(id)!) {
-      const isWhole = files.get(name)?.equals(bytes) ?? false;
-      const wasLost = isBelow(join(tree, name), lostBefore.get(id) ?? []);
+      const path = join(tree, name);
+      const found = files.get(path);
+      const isWhole = found === bytes.toString('latin1');
+      const wasLost = isBelow(path, lostBefore.get(id) ?? []);
       assert.ok(isWhole || wasLost, `${damage.text}: ${name} is not what it was after the repair`);
-      assert.ok((files.get(name)?.length ?? 0) <= bytes.length, `${damage.text}: ${name} has grown`);
+      assert.ok((found?.length ?? 0) <= bytes.length, `${damage.text}: ${name} has grown`);
     }
   }
 }

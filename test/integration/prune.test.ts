@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Clock, seededRandom, systemClock } from '#base';
-import { checkRepository, initRepository, pruneRepository, type Repository } from '#repository';
+import {
+  checkRepository,
+  initRepository,
+  inlineExecutor,
+  pruneRepository,
+  type Repository,
+} from '#repository';
 import { filesSource } from '#sources';
 import { backup, forget } from '#workflows';
 import { Restic } from '../servers/restic.ts';
@@ -30,7 +36,7 @@ class EvolvingTree {
     this.path = path;
     mkdirSync(join(path, 'sub'), { recursive: true });
     for (let i = 0; i < 12; i++) this.#write(`file-${i}`, 1 + random.below(200_000));
-    this.#write('sub/large', 6 * 1024 * 1024);
+    this.#write('sub/large', 3 * 1024 * 1024);
   }
 
   evolve(step: number): void {
@@ -40,7 +46,7 @@ class EvolvingTree {
     this.#write(`file-new-${step}`, random.below(100_000));
     mkdirSync(join(this.path, `folder-${step % 4}`), { recursive: true });
     this.#write(`folder-${step % 4}/text-${step}`, 5000);
-    if (step % 5 === 0) this.#write('sub/large', 6 * 1024 * 1024);
+    if (step % 5 === 0) this.#write('sub/large', 3 * 1024 * 1024);
     if (step % 7 === 0) cpSync(join(this.path, 'sub'), join(this.path, `copy-${step}`), { recursive: true });
   }
 
@@ -85,7 +91,7 @@ class Trial {
 
   assertRestores(id: string): void {
     const target = join(folder, 'restored');
-    this.restic.run('restore', id, '--target', target);
+    this.restic.run('restore', id, '--target', target, '--no-lock');
     assert.deepEqual(describeTree(join(target, this.tree.path)), this.saved.get(id));
     rmSync(target, { recursive: true });
   }
@@ -95,7 +101,13 @@ test('restic finds 30 evolving snapshots whole while both prune between them', a
   let laterMs = 0;
   const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + laterMs };
   const location = join(folder, 'evolving');
-  const repository = await initRepository({ storage: location, password, kdf, clock });
+  const repository = await initRepository({
+    storage: location,
+    password,
+    kdf,
+    clock,
+    executor: inlineExecutor(),
+  });
   const restic = new Restic({ repository: location, password, folder });
   const trial = new Trial(new EvolvingTree(join(folder, 'tree')), restic, repository);
   const totals = { marked: 0, deleted: 0, recovered: 0, repacked: 0, byRestic: 0 };
@@ -125,7 +137,7 @@ test('restic finds 30 evolving snapshots whole while both prune between them', a
     if (step % 2 === 1) continue;
     await trial.forget();
     await turns[(step / 2) % turns.length]!();
-    assert.match(restic.run('check', '--read-data'), /no errors were found/);
+    assert.match(restic.run('check', '--read-data', '--no-lock'), /no errors were found/);
     if (step % 6 === 0) for (const id of [...trial.saved.keys()].slice(0, 2)) trial.assertRestores(id);
   }
   for (const id of trial.saved.keys()) trial.assertRestores(id);
@@ -135,5 +147,5 @@ test('restic finds 30 evolving snapshots whole while both prune between them', a
   assert.equal(last.unusedBytes, 0);
   assert.match(restic.run('prune', '--max-unused', '0', '--dry-run'), /to delete: +0 blobs/);
   assert.deepEqual((await checkRepository(repository, { readData: 'all' })).findings, []);
-  restic.run('check', '--read-data');
+  restic.run('check', '--read-data', '--no-lock');
 });

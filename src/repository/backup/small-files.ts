@@ -18,6 +18,7 @@ const batchesAhead = 2;
 export class SmallFiles {
   readonly #pool: LanePool;
   readonly #underWayMax: number;
+  readonly #batchBytesMax: number;
   readonly #underWay = new Set<Promise<void>>();
   #batch: SmallFile[] = [];
   #batchBytes = 0;
@@ -26,13 +27,15 @@ export class SmallFiles {
   constructor(pool: LanePool) {
     this.#pool = pool;
     this.#underWayMax = pool.layout.lanes + batchesAhead;
+    // An inline lane has room for two packs, and cannot wait for more in the middle of a batch.
+    this.#batchBytesMax = Math.min(batchBytesMax, pool.layout.packSizeTarget / 2);
   }
 
   /** Takes a file; waits while the lanes are far behind. */
   async add(file: SmallFile): Promise<void> {
     this.#batch.push(file);
     this.#batchBytes += file.sizeBytes;
-    if (this.#batch.length >= batchFilesMax || this.#batchBytes >= batchBytesMax) this.#send();
+    if (this.#batch.length >= batchFilesMax || this.#batchBytes >= this.#batchBytesMax) this.#send();
     while (this.#underWay.size >= this.#underWayMax) await Promise.race(this.#underWay);
     this.#throwFailure();
   }

@@ -23,6 +23,7 @@ export type { Change, EventRecord, Journal, NewEvent, Severity } from './journal
 export { catalogFileIn, moveCatalog } from './move-catalog.ts';
 export type { Page, PageRequest } from './records.ts';
 export { loadMasterKeys, newSealingKey, type SealingKey, saveMasterKeys } from './secrets/master-key.ts';
+export { rotateMasterKey } from './secrets/rotate-master-key.ts';
 export type { SettingsStore } from './settings-store.ts';
 export type { BadgeRecord, PinRecord, SnapshotRecord, SnapshotStore } from './snapshot-store.ts';
 export { lockState, type StateLock } from './state-lock.ts';

@@ -61,7 +61,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./commands/config.ts'),
   },
   catalog: {
-    summary: 'move what Holdfast knows to another database',
+    summary: 'move what Holdfast knows to another database, change its key',
     load: () => import('./commands/catalog.ts'),
   },
   demo: {

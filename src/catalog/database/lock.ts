@@ -3,7 +3,7 @@ import type { StoreContext } from '../records.ts';
 import type { Tables } from './schema.ts';
 
 /** Work that only one transaction does at a time, over all processes. */
-const numbers = { dispatch: 1, users: 2, audit: 3, evidence: 4 } as const;
+const numbers = { dispatch: 1, users: 2, audit: 3, evidence: 4, secrets: 5 } as const;
 /** Tells our locks from those of others in one database. */
 const ours = 0x686f6c64;
 

@@ -1,4 +1,7 @@
-import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import type { Transaction } from 'kysely';
+import { takeTurn } from '../database/lock.ts';
+import type { Tables } from '../database/schema.ts';
 import { CatalogError } from '../errors.ts';
 import { newId } from '../new-id.ts';
 import type { StoreContext } from '../records.ts';
@@ -7,6 +10,8 @@ import type { SealingKey } from './master-key.ts';
 const cipher = 'aes-256-gcm';
 const ivSizeBytes = 12;
 const tagSizeBytes = 16;
+/** The row by which the key is known, and its secret. */
+const checkId = 'check';
 
 /**
  * Secrets, sealed by the master key: AES-256-GCM, the row as associated data, so that a sealed text moved to another row
@@ -21,13 +26,22 @@ export class SecretStore {
     this.#keys = keys;
   }
 
-  /** Seals a secret. @returns the reference to write instead of it, `sealed:ID` */
+  /**
+   * Seals a secret.
+   * @returns the reference to write instead of it, `sealed:ID`
+   * @throws CatalogError 'catalog.master-key' when another process has rotated the key meanwhile
+   */
   async add(secret: string): Promise<{ reference: string; fingerprint: string }> {
     const { db, clock, random } = this.#context;
     const id = newId(clock, random);
     const fingerprint = this.#fingerprintOf(secret);
-    const sealed = this.#seal(id, secret);
-    await db.insertInto('secrets').values({ id, sealed, fingerprint, created_at: clock.nowMs() }).execute();
+    await db.transaction().execute(async (trx) => {
+      // What is sealed with a key that was rotated away would be lost.
+      await takeTurn(trx, this.#context, 'secrets');
+      await this.#assertCurrent(trx);
+      const row = { id, sealed: this.#seal(id, secret), fingerprint, created_at: clock.nowMs() };
+      await trx.insertInto('secrets').values(row).execute();
+    });
     return { reference: `sealed:${id}`, fingerprint };
   }
 
@@ -45,25 +59,56 @@ export class SecretStore {
     });
   }
 
-  /** Whether the master key is the one that sealed what is there. @throws CatalogError 'catalog.master-key' */
-  async assertKeyFits(): Promise<void> {
-    const row = await this.#context.db
-      .selectFrom('secrets')
-      .select(['id', 'sealed'])
-      .limit(1)
-      .executeTakeFirst();
-    if (row) this.#unseal(row.id, row.sealed);
+  /** Forgets a secret that nothing names any more. Removing what is not there is no error. */
+  async remove(reference: string): Promise<void> {
+    const id = reference.replace(/^sealed:/, '');
+    if (id !== checkId) await this.#context.db.deleteFrom('secrets').where('id', '=', id).execute();
   }
 
-  /** Seals everything with the first of the keys, which stay known until that is done. */
+  /**
+   * Makes sure that the master key is the one of this catalog, by a row that it seals from the beginning.
+   * @throws CatalogError 'catalog.master-key'
+   */
+  async assertKeyFits(): Promise<void> {
+    const { db, clock } = this.#context;
+    const row = {
+      id: checkId,
+      sealed: this.#seal(checkId, checkId),
+      fingerprint: '',
+      created_at: clock.nowMs(),
+    };
+    await db
+      .insertInto('secrets')
+      .values(row)
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .execute();
+    await this.open(checkId);
+  }
+
+  /**
+   * Seals everything with the first of the keys; the others only open, and are not needed any more when this is done.
+   * All or nothing.
+   */
   async rotate(keys: readonly SealingKey[]): Promise<void> {
     this.#keys = keys;
     await this.#context.db.transaction().execute(async (trx) => {
+      await takeTurn(trx, this.#context, 'secrets');
       for (const { id, sealed } of await trx.selectFrom('secrets').select(['id', 'sealed']).execute()) {
-        const again = this.#seal(id, this.#unseal(id, sealed));
-        await trx.updateTable('secrets').set({ sealed: again }).where('id', '=', id).execute();
+        const secret = this.#unseal(id, sealed);
+        const again = { sealed: this.#seal(id, secret), fingerprint: this.#fingerprintOf(secret) };
+        await trx.updateTable('secrets').set(again).where('id', '=', id).execute();
       }
     });
+  }
+
+  async #assertCurrent(trx: Transaction<Tables>): Promise<void> {
+    const { sealed } = await trx
+      .selectFrom('secrets')
+      .select('sealed')
+      .where('id', '=', checkId)
+      .executeTakeFirstOrThrow();
+    const [, keyId] = sealed.split('.');
+    if (keyId !== this.#keys[0]!.id) throw foreignKey(keyId);
   }
 
   #seal(id: string, secret: string): string {
@@ -78,14 +123,7 @@ export class SecretStore {
     const [version, keyId, text] = sealed.split('.');
     const key = this.#keys.find((each) => each.id === keyId)?.key;
     if (version !== '1' || text === undefined) throw damaged(id);
-    if (!key)
-      throw new CatalogError(
-        'catalog.master-key',
-        `the master key is not the one (${keyId}) that sealed the secrets`,
-        {
-          hint: 'Put the master key of the recovery kit into its file, then start again.',
-        },
-      );
+    if (!key) throw foreignKey(keyId);
     const bytes = Buffer.from(text, 'base64url');
     const opening = createDecipheriv(cipher, key, bytes.subarray(0, ivSizeBytes), {
       authTagLength: tagSizeBytes,
@@ -100,14 +138,22 @@ export class SecretStore {
     }
   }
 
-  /** To recognise a secret, not to guess it: hashed with the key, eight digits. */
+  /** To recognise a secret, not to guess it: keyed, and eight digits only. */
   #fingerprintOf(secret: string): string {
-    return createHash('sha256').update(this.#keys.at(-1)!.key).update(secret).digest('hex').slice(0, 8);
+    return createHmac('sha256', this.#keys[0]!.key).update(secret).digest('hex').slice(0, 8);
   }
 }
 
 function associatedData(id: string): Buffer {
   return Buffer.from(`secrets/sealed/${id}`);
+}
+
+function foreignKey(keyId: string | undefined): CatalogError {
+  return new CatalogError(
+    'catalog.master-key',
+    `the master key is not the one (${keyId}) that seals the secrets of this catalog`,
+    { hint: 'Put the master key of the newest recovery kit into its file, then start again.' },
+  );
 }
 
 function damaged(id: string): CatalogError {

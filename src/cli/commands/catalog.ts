@@ -1,11 +1,20 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { messageOf } from '#base';
-import { type CatalogPlace, catalogFileIn, lockState, moveCatalog } from '#catalog';
+import { messageOf, systemRandom } from '#base';
+import {
+  Catalog,
+  type CatalogPlace,
+  catalogFileIn,
+  loadMasterKeys,
+  lockState,
+  moveCatalog,
+  rotateMasterKey,
+} from '#catalog';
 import { CliError } from '../errors.ts';
 import { counted } from '../output.ts';
 import { action, examples, type Session } from '../session.ts';
+import { stateDirectory } from '../state-directory.ts';
 
 export function define(command: Command): void {
   command
@@ -23,13 +32,39 @@ export function define(command: Command): void {
         'holdfast catalog move file:/etc/holdfast/database-url /var/lib/holdfast',
       ),
     )
-    .action(action(run));
+    .action(action(runMove));
+  command
+    .command('rotate-key')
+    .summary('make a new master key and seal every secret with it')
+    .description(
+      'Makes a new master key and seals the secrets of the state directory (HOLDFAST_HOME), or of HOLDFAST_DATABASE_URL, with it. Stop every server first.',
+    )
+    .addHelpText('after', examples('holdfast catalog rotate-key'))
+    .action(action(runRotateKey));
 }
 
-async function run({ output }: Session<object>, fromText: string, toText: string): Promise<number> {
+async function runRotateKey({ output }: Session<object>): Promise<number> {
+  const directory = stateDirectory(process.env);
+  const { HOLDFAST_DATABASE_URL: url, HOLDFAST_MASTER_KEY_FILE: keyFile } = process.env;
+  const path = keyFile || join(directory, 'master.key');
+  const masterKeys = loadMasterKeys(path, { random: systemRandom, mayMake: false });
+  using _ = lockState(directory, `holdfast catalog rotate-key, process ${process.pid}`);
+  const asIs = (spec: unknown): unknown => spec;
+  await using catalog = await Catalog.open({
+    place: url ? { url } : { path: catalogFileIn(directory) },
+    masterKeys,
+    parse: { repository: asIs, source: asIs, plan: asIs, channel: asIs },
+  });
+  await rotateMasterKey(catalog.secrets, { path, random: systemRandom });
+  if (output.isJson) output.object({ message_type: 'summary', master_key_file: path });
+  else output.note(`every secret is sealed with a new master key, in ${path}; make the recovery kit anew`);
+  return 0;
+}
+
+async function runMove({ output }: Session<object>, fromText: string, toText: string): Promise<number> {
   const [from, to] = [placeOf(fromText), placeOf(toText)];
   using locks = new DisposableStack();
-  for (const directory of directoriesOf(from, to)) locks.use(lockState(directory, who));
+  for (const directory of directoriesOf(from, to)) locks.use(lockState(directory, mover));
   const tables = await moveCatalog({ from, to });
   const rowCount = tables.reduce((sum, table) => sum + table.rowCount, 0);
   if (output.isJson) {
@@ -55,7 +90,7 @@ function directoriesOf(from: CatalogPlace, to: CatalogPlace): Set<string> {
   );
 }
 
-const who = `holdfast catalog move, process ${process.pid}`;
+const mover = `holdfast catalog move, process ${process.pid}`;
 const url = /^postgres(ql)?:\/\//;
 
 function placeOf(text: string): CatalogPlace {

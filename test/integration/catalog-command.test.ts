@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemRandom } from '#base';
-import { Catalog, type CatalogPlace, catalogFileIn, type JobId, lockState, newSealingKey } from '#catalog';
+import {
+  Catalog,
+  type CatalogPlace,
+  catalogFileIn,
+  type JobId,
+  loadMasterKeys,
+  lockState,
+  newSealingKey,
+} from '#catalog';
 import { holdfast, jsonLines } from '../command/holdfast.ts';
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts';
 
@@ -113,4 +121,22 @@ test('nothing is moved where it must not be', () => {
   const busy = places('env:DATABASE', used, { DATABASE: server.database() });
   assert.equal(busy.status, 11);
   assert.match(busy.stderr, /is in use by the server, process 4711/);
+});
+
+test('a new master key takes the place of the old one, with which nothing opens any more', async () => {
+  const home = join(folder, 'home');
+  lockState(home, 'the test').release();
+  const keyFile = join(home, 'master.key');
+  const old = loadMasterKeys(keyFile, { random: systemRandom, mayMake: true });
+  const place = { path: catalogFileIn(home) };
+  const before = await Catalog.open({ place, masterKeys: old, parse });
+  const { reference } = await before.secrets.add('rotated-secret');
+  await before.close();
+  const run = holdfast(['catalog', 'rotate-key'], { env: { HOLDFAST_HOME: home } });
+  assert.deepEqual([run.status, run.stderr], [0, '']);
+  await assert.rejects(Catalog.open({ place, masterKeys: old, parse }), { code: 'catalog.master-key' });
+  const rotated = loadMasterKeys(keyFile, { random: systemRandom, mayMake: false });
+  assert.equal(rotated.length, 1);
+  await using catalog = await Catalog.open({ place, masterKeys: rotated, parse });
+  assert.equal(await catalog.secrets.open(reference), 'rotated-secret');
 });

@@ -12,6 +12,8 @@ const packages = {
   unzip: 'unzip',
   sshd: 'openssh-server',
   openssl: 'openssl',
+  'redis-server': 'redis-server',
+  nginx: 'nginx-light',
   pg_createcluster: 'postgresql',
 } as const;
 

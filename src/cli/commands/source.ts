@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { printableOf } from '#base';
+import { type Discovered, discoverHost } from '#discovery';
 import { isMongoUrl, type MongoPreflight, preflightMongo } from '#sources';
 import { CliError } from '../errors.ts';
 import { counted, formatSeconds, formatSize, type Output, table } from '../output.ts';
@@ -22,6 +24,51 @@ export function define(command: Command): void {
       examples('holdfast source test mongodb://db.example.org/', 'holdfast source test --db shop --json'),
     )
     .action(action(run));
+  command
+    .command('discover')
+    .summary('tell what runs on this host and could be protected')
+    .description(
+      'Looks for databases, applications, sites and folders on this host. It changes nothing and logs in nowhere; passwords that it comes across are not told.',
+    )
+    .option('--port <number...>', 'ask a database here too, whatever program listens', readPorts)
+    .addHelpText('after', examples('holdfast source discover', 'holdfast source discover --json'))
+    .action(action(discover));
+}
+
+interface DiscoverOptions {
+  port?: number[];
+}
+
+function readPorts(text: string, before: number[] = []): number[] {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new CliError('cli.usage', `"${text}" is no port`, { hint: 'Give a number from 1 to 65535.' });
+  return [...before, port];
+}
+
+async function discover({ options, output, signal }: Session<DiscoverOptions>): Promise<number> {
+  const { found, unseen } = await discoverHost({ signal, alsoPorts: options.port });
+  for (const one of found) {
+    if (output.isJson) output.object({ message_type: 'found', ...one });
+    else tellFound(output, one);
+  }
+  for (const text of unseen) output.warning(text);
+  output.note(`${counted(found.length, 'finding')}; nothing was changed`);
+  return 0;
+}
+
+function tellFound(
+  output: Output,
+  { kind, name, where, evidence, suggestion, confidence }: Discovered,
+): void {
+  const line = (text: string): string => printableOf(Buffer.from(text));
+  output.line(`${kind.padEnd(11)}  ${line(name)}${where === name ? '' : `  ${line(where)}`}`);
+  const facts = [
+    ...evidence,
+    ...(confidence === 'certain' ? [] : [`${confidence}, not certain`]),
+    ...(suggestion ? [`to protect: ${suggestion}`] : []),
+  ];
+  for (const fact of facts) output.note(`             ${line(fact)}`);
 }
 
 async function run({ options, output }: Session<Options>, given?: string): Promise<number> {

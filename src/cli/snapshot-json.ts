@@ -1,4 +1,5 @@
 import type { SnapshotSummary, StoredSnapshot } from '#repository';
+import { oplogTagIn } from '#sources';
 
 /** `2026-11-24T03:00:05.123Z` of nanoseconds since 1970. */
 export function isoTime(timeNs: bigint): string {
@@ -24,9 +25,18 @@ export function snapshotJson(snapshot: StoredSnapshot): Record<string, unknown> 
       backup_start: isoTime(summary.backupStart.timeNs),
       backup_end: isoTime(summary.backupEnd.timeNs),
     },
+    ...oplogJson(tags),
     id: snapshot.id,
     short_id: snapshot.id.slice(0, 8),
   };
+}
+
+/** `oplog: {from, to}` of a slice of MongoDB's oplog, `oplog: {to}` of a full backup that slices join. */
+function oplogJson(tags: readonly string[]): Record<string, unknown> {
+  const tag = oplogTagIn(tags);
+  if (!tag) return {};
+  const { from, to } = tag;
+  return { oplog: { ...(from ? { from: `${from.t}:${from.i}` } : {}), to: `${to.t}:${to.i}` } };
 }
 
 /** What a backup did, by restic's names. */

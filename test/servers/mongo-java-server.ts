@@ -22,14 +22,17 @@ export interface MongoServer {
 /**
  * Starts mongo-java-server, which speaks MongoDB's protocol. It knows no views, capped collections, users, sessions or
  * snapshot reads: it accepts and forgets, or refuses them.
+ * @param options replicaSet: it calls itself the one member of it, and keeps an oplog, in which updates are not MongoDB's
  */
-export async function startMongoServer(): Promise<MongoServer> {
+export async function startMongoServer({ replicaSet }: { replicaSet?: string } = {}): Promise<MongoServer> {
   const installed = requireMongoServer();
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-mongo-'));
   const port = await freePort();
   const log = openSync(join(folder, 'log'), 'w');
   const args = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', `${installed}:${installed}/lib/*`];
-  const server = spawn('java', [...args, 'Server', String(port)], { stdio: ['ignore', log, log] });
+  const server = spawn('java', [...args, 'Server', String(port), ...(replicaSet ? [replicaSet] : [])], {
+    stdio: ['ignore', log, log],
+  });
   closeSync(log);
   const ended = once(server, 'exit');
   const kill = async (): Promise<void> => {
@@ -52,7 +55,7 @@ export async function startMongoServer(): Promise<MongoServer> {
 
 /** The folder with its jars and our main class, made once. @throws Error with the command that failed */
 function requireMongoServer(): string {
-  return installOnce(`mongo-java-server-${version}`, (target) => {
+  return installOnce(`mongo-java-server-${version}-2`, (target) => {
     writeFileSync(join(target, 'pom.xml'), pom);
     writeFileSync(join(target, 'Server.java'), main);
     run('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib'], target);
@@ -77,17 +80,29 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 `;
 
-// By itself it announces a wire version (8) that the driver refuses.
+// By itself it announces a wire version (8) that the driver refuses, and no replica set.
 const main = `import de.bwaldvogel.mongo.*;
 import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
+import de.bwaldvogel.mongo.bson.Document;
+import io.netty.channel.Channel;
 import java.util.List;
 public class Server {
   public static void main(String[] args) throws Exception {
-    MongoBackend backend = new MemoryBackend();
+    boolean isMember = args.length > 1;
+    String me = "127.0.0.1:" + args[0];
+    MongoBackend backend = new MemoryBackend() {
+      public Document handleCommand(Channel channel, String database, String command, Document query) {
+        Document reply = super.handleCommand(channel, database, command, query);
+        if (isMember && command.equalsIgnoreCase("ismaster"))
+          reply.append("setName", args[1]).append("hosts", List.of(me)).append("me", me).append("primary", me);
+        return reply;
+      }
+    };
     backend.version(new MongoVersion() {
       public List<Integer> getVersionArray() { return List.of(5, 0, 0); }
       public int getWireVersion() { return 13; }
     });
+    if (isMember) backend.enableOplog();
     new MongoServer(backend).bind("127.0.0.1", Integer.parseInt(args[0]));
     Thread.sleep(Long.MAX_VALUE);
   }

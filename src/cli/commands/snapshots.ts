@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { matchesFilter, type StoredSnapshot } from '#repository';
+import { isSlice } from '#workflows';
+import { oplogLines } from '../oplog-lines.ts';
 import { counted, formatSize, formatTime, table } from '../output.ts';
 import { action, examples, exitCodePartial, type Session } from '../session.ts';
 import { nameIn, snapshotJson } from '../snapshot-json.ts';
@@ -8,11 +10,13 @@ import { parseCount } from '../values.ts';
 
 interface Options extends SnapshotOptions {
   latest?: number;
+  slices: boolean;
 }
 
 export function define(command: Command): void {
   addSnapshotOptions(command.argument('[id...]', 'only these'))
     .option('--latest <n>', 'only the newest n of each host and set of paths', parseCount)
+    .option('--slices', 'every slice of MongoDB’s oplog by itself, not what they reach together', false)
     .addHelpText(
       'after',
       examples('holdfast snapshots -r /srv/backup', 'holdfast snapshots --name shop --json'),
@@ -37,7 +41,14 @@ async function run(session: Session<Options>, ids: string[]): Promise<number> {
       : all.filter((snapshot) => matchesFilter(snapshot, filterOf(options)));
   const shown = options.latest === undefined ? chosen : newestOfEach(chosen, options.latest);
   if (output.isJson) output.object(shown.map(snapshotJson));
-  else printTable(shown, session);
+  else if (options.slices || ids.length > 0) printTable(shown, session);
+  else {
+    printTable(
+      shown.filter((snapshot) => !isSlice(snapshot)),
+      session,
+    );
+    for (const line of oplogLines(shown)) output.line(line);
+  }
   return damaged > 0 ? exitCodePartial : 0;
 }
 

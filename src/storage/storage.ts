@@ -43,6 +43,11 @@ export interface ReadOptions {
   into?: Uint8Array | undefined;
 }
 
+export interface UnfinishedOptions extends ReadOptions {
+  /** Only what would have got a name that begins so. */
+  prefix?: string | undefined;
+}
+
 /** What a kind of storage can do, as data. */
 export interface Capabilities {
   /** `write` with `ifAbsent` is decided by the storage itself, atomically. */
@@ -51,6 +56,8 @@ export interface Capabilities {
   atomicWrite: boolean;
   /** How many calls at once it takes gladly. */
   concurrency: number;
+  /** `removeUnfinished` asks for a list of just those; others look at every file. */
+  listsUnfinished?: boolean;
 }
 
 /** Older contents of files, for storages that keep them (S3 versioning …). */
@@ -231,7 +238,7 @@ export interface Storage {
    * @param before only what was begun earlier, so that no writer at work is hurt
    * @returns how many were removed
    */
-  removeUnfinished?(before: Date, options?: ReadOptions): Promise<number>;
+  removeUnfinished?(before: Date, options?: UnfinishedOptions): Promise<number>;
 
   /** Ends connections; the storage is not used afterwards. */
   close(): Promise<void>;

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
+import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { collect, systemClock } from '#base';
 import { checkRepository, initRepository, openRepository, type Repository } from '#repository';
 import { filesSource } from '#sources';
@@ -109,4 +110,25 @@ test('a writer that is killed in the middle of a large file leaves nothing visib
   assert.equal(await storage.removeUnfinished!(new Date(systemClock.nowMs() + 1000)), 0);
   assert.equal(Buffer.from(await collect(storage.read('data/before'))).toString(), 'before');
   await storage.close();
+});
+
+test('the next backup ends uploads of ours that nobody finished for a day, and nobody else’s', async () => {
+  const place = `${location}/unfinished`;
+  const repository = await initRepository({ storage: await open(place), password, kdf });
+  const Bucket = location.slice(location.lastIndexOf('/') + 1);
+  const keys = ['unfinished/data/00/ours', 'unfinished/somebody/else'];
+  for (const Key of keys) await server.client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+  const unfinished = async () => {
+    const { Uploads = [] } = await server.client.send(
+      new ListMultipartUploadsCommand({ Bucket, Prefix: 'unfinished/' }),
+    );
+    return Uploads.map(({ Key }) => Key);
+  };
+  await backUp(repository);
+  assert.deepEqual(await unfinished(), keys, 'its writer may still be at work');
+  const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + 25 * 3_600_000 };
+  const later = await openRepository({ storage: repository.storage, password, clock });
+  await backUp(later);
+  assert.deepEqual(await unfinished(), keys.slice(1));
+  await repository.storage.close();
 });

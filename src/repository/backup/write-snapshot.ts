@@ -4,6 +4,7 @@ import { RepositoryError } from '../errors.ts';
 import type { BlobId } from '../format/ids.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { keepIfHeld, type RepositoryLock } from '../lock/lock.ts';
+import { removeUnfinished } from '../remove-unfinished.ts';
 import type { Repository } from '../repository.ts';
 import { findParent } from '../snapshot/find-snapshot.ts';
 import type { Snapshot, SnapshotSummary, StoredSnapshot } from '../snapshot/snapshot.ts';
@@ -77,6 +78,10 @@ export async function writeSnapshot(
   const parent = chooseParent(snapshots, options, { hostname, paths: options.paths, timeNs });
   const problems: FileProblem[] = [];
   const { session, unpacked, index } = await openSession(repository, options, lock);
+  const isCleaning = repository.storage.capabilities.listsUnfinished && !options.dryRun;
+  const cleaning = isCleaning ? removeUnfinished(repository, lock.signal) : Promise.resolve();
+  // Told below, where it is awaited.
+  cleaning.catch(() => {});
   let writer: SnapshotWriter | undefined;
   try {
     writer = await SnapshotWriter.begin({
@@ -104,6 +109,7 @@ export async function writeSnapshot(
     const counted = summarize(writer.progress, session.counts, { beganNs, endedNs: nowNs(repository) });
     const summary = filesLost > 0 ? { ...counted, filesLost } : counted;
     const draft = describe(repository, options, { timeNs, hostname, tree, parent, summary });
+    await cleaning;
     const isSkipped =
       options.dryRun || (options.skipIfUnchanged && (await isUnchanged(repository, parent, draft)));
     const snapshot = isSkipped ? undefined : await save(unpacked, draft);

@@ -4,6 +4,7 @@ import type { PackId } from '../format/ids.ts';
 import { nameOf } from '../format/names.ts';
 import { rewriteIndex } from '../index/rewrite-index.ts';
 import type { RepositoryLock } from '../lock/lock.ts';
+import { removeUnfinished } from '../remove-unfinished.ts';
 import type { Repository } from '../repository.ts';
 import type { RepackOptions } from './choose-repack.ts';
 import { type PrunePlan, planPrune } from './plan-prune.ts';
@@ -41,9 +42,6 @@ const packSizeDefault = 16 * 1024 * 1024;
 /** Restic's smallest pack, and how far a pack may stay below. */
 const smallPackBytes = 0.8 * 4 * 1024 * 1024;
 const deletersMax = 16;
-/** No upload of a file takes so long. */
-const unfinishedAfterMs = dayMs;
-const untold: readonly string[] = ['storage.access-denied', 'storage.unsupported'];
 
 /**
  * Frees the space of blobs that no snapshot needs, under an exclusive lock. Packs without users are marked and deleted
@@ -160,20 +158,8 @@ class PruneRun {
         this.#tell({ packsDeleted: this.#progress.packsDeleted + 1 });
       },
     );
-    await this.#removeUnfinished();
+    await removeUnfinished(this.#repository, this.#lock.signal);
     return report;
-  }
-
-  /** What killed writers left behind. It is nobody's data: who may not look for it has pruned all the same. */
-  async #removeUnfinished(): Promise<void> {
-    const { storage, clock } = this.#repository;
-    const before = new Date(clock.nowMs() - unfinishedAfterMs);
-    try {
-      await storage.removeUnfinished?.(before, { signal: this.#lock.signal });
-    } catch (error) {
-      const isUntold = error instanceof StorageError && untold.includes(error.code);
-      if (!isUntold) throw error;
-    }
   }
 
   /** Returns false when the storage keeps the file for now (object lock). */

@@ -5,7 +5,16 @@ import { watched } from '../content.ts';
 import { StorageError } from '../errors.ts';
 import { assertName, assertPrefix } from '../names.ts';
 import { assertRange, rangeWithin, tooShort } from '../range.ts';
-import type { ByteRange, Content, FileInfo, ReadOptions, Space, Storage, WriteOptions } from '../storage.ts';
+import type {
+  ByteRange,
+  Content,
+  FileInfo,
+  ReadOptions,
+  Space,
+  Storage,
+  UnfinishedOptions,
+  WriteOptions,
+} from '../storage.ts';
 import { isTemporary } from '../temporary.ts';
 import { type Modes, writeAtomically } from './atomic-write.ts';
 import { syncFolder } from './folders.ts';
@@ -106,10 +115,10 @@ export class LocalStorage implements Storage {
     }
   }
 
-  async removeUnfinished(before: Date, options: ReadOptions = {}): Promise<number> {
+  async removeUnfinished(before: Date, { prefix = '', signal }: UnfinishedOptions = {}): Promise<number> {
     let count = 0;
     try {
-      for await (const { name, stats } of walk(this.#root, '', options.signal)) {
+      for await (const { name, stats } of walk(this.#root, prefix, signal)) {
         if (!isTemporary(name) || stats.mtime >= before) continue;
         await rm(join(this.#root, name), { force: true });
         count++;

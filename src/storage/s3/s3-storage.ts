@@ -14,6 +14,7 @@ import type {
   FileInfo,
   ReadOptions,
   Storage,
+  UnfinishedOptions,
   WriteOptions,
 } from '../storage.ts';
 import { Connection, type S3Place } from './connection.ts';
@@ -67,7 +68,8 @@ export class S3Storage implements Storage {
   }
 
   get capabilities(): Capabilities {
-    return { conditionalCreate: this.#uploader.hasConditions, atomicWrite: true, concurrency };
+    const conditionalCreate = this.#uploader.hasConditions;
+    return { conditionalCreate, atomicWrite: true, concurrency, listsUnfinished: true };
   }
 
   async *read(name: string, range?: ByteRange, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
@@ -153,10 +155,10 @@ export class S3Storage implements Storage {
     }
   }
 
-  async removeUnfinished(before: Date, { signal }: ReadOptions = {}): Promise<number> {
+  async removeUnfinished(before: Date, { prefix = '', signal }: UnfinishedOptions = {}): Promise<number> {
     const { bucket } = this.#connection;
     let count = 0;
-    for await (const upload of this.#listing.uploads(this.#keys.keyPrefixOf(''), signal)) {
+    for await (const upload of this.#listing.uploads(this.#keys.keyPrefixOf(prefix), signal)) {
       if (!upload.begunAt || upload.begunAt >= before) continue;
       const input = { Bucket: bucket, Key: upload.key, UploadId: upload.uploadId };
       await this.#connection.ask(

@@ -5,7 +5,16 @@ import { abortable, orAborted } from '../abort.ts';
 import { watched } from '../content.ts';
 import { StorageError } from '../errors.ts';
 import { assertName, assertPrefix } from '../names.ts';
-import type { ByteRange, Content, FileInfo, ReadOptions, Space, Storage, WriteOptions } from '../storage.ts';
+import type {
+  ByteRange,
+  Content,
+  FileInfo,
+  ReadOptions,
+  Space,
+  Storage,
+  UnfinishedOptions,
+  WriteOptions,
+} from '../storage.ts';
 import { isTemporary, temporaryPath } from '../temporary.ts';
 import { Connection } from './connection.ts';
 import { statOrUndefined } from './folders.ts';
@@ -116,11 +125,11 @@ export class SftpStorage implements Storage {
     }
   }
 
-  async removeUnfinished(before: Date, { signal }: ReadOptions = {}): Promise<number> {
+  async removeUnfinished(before: Date, { prefix = '', signal }: UnfinishedOptions = {}): Promise<number> {
     const session = await this.#connection.session(signal);
     let count = 0;
     try {
-      for await (const { name, stats } of abortable(this.#walk(session, ''), signal)) {
+      for await (const { name, stats } of abortable(this.#walk(session, prefix), signal)) {
         if (!isTemporary(name) || stats.mtime * 1000 >= before.getTime()) continue;
         await remove(session, this.#join(name));
         count++;

@@ -111,10 +111,10 @@ function roomAround(inner: Storage, treatment: Treatment): Pick<Storage, 'space'
         treatment.call({ operation: 'space', name: '', signal }, async (signal) => inner.space?.({ signal })),
     }),
     ...(inner.removeUnfinished && {
-      removeUnfinished: (before, { signal } = {}) =>
+      removeUnfinished: (before, { signal, prefix } = {}) =>
         treatment.call(
-          { operation: 'remove-unfinished', name: '', signal },
-          async (signal) => (await inner.removeUnfinished?.(before, { signal })) ?? 0,
+          { operation: 'remove-unfinished', name: prefix ?? '', signal },
+          async (signal) => (await inner.removeUnfinished?.(before, { signal, prefix })) ?? 0,
         ),
     }),
   };

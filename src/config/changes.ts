@@ -80,14 +80,16 @@ export function changesBetween(
   for (const item of removed.toSorted((a, b) => order(b) - order(a)))
     changes.push({ action: 'remove', item: configuredOf(item), fields: [] });
   const kept = existing.filter((item) => !item.isFromFile && !then.has(keyOf(item)));
-  const faults = referenceFaults(configurationOfItems([...items, ...kept]), nowMs).map(
-    ({ path, message, hint }) => ({
-      path: path.join('.'),
-      message,
-      ...(hint && { hint }),
-    }),
-  );
-  return { changes, faults };
+  return { changes, faults: faultsBetween([...items, ...kept], { nowMs }) };
+}
+
+/** What is wrong between things that are each well formed: names that lead nowhere, schedules that never run … */
+export function faultsBetween(items: readonly Configured[], { nowMs }: { nowMs: number }): Fault[] {
+  return referenceFaults(configurationOfItems(items), nowMs).map(({ path, message, hint }) => ({
+    path: path.join('.'),
+    message,
+    ...(hint && { hint }),
+  }));
 }
 
 /** Lines for people: `+ plan shop`, and under what changes each member, old and new. */

@@ -86,7 +86,12 @@ function merge(document: Document, node: Node | null | undefined, value: unknown
 function mergeMap(document: Document, map: YAMLMap, value: Json): void {
   const own = map.toJS(document) as Json;
   const isBackup = own.kind === 'backup' && value.kind === undefined;
-  const members = isBackup && 'sources' in value ? { ...value, kind: 'backup' } : value;
+  // Without a prototype: a plan may be called `constructor`.
+  const members: Json = Object.assign(
+    Object.create(null),
+    value,
+    isBackup && 'sources' in value && { kind: 'backup' },
+  );
   for (const key of Object.keys(own))
     if (members[key] === undefined && !map.delete(key)) untangle(document, map, own);
   for (const key of Object.keys(own)) if (members[key] === undefined) map.delete(key);

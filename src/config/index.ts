@@ -8,6 +8,7 @@ export {
   describeChanges,
   type Existing,
   type FieldChange,
+  faultsBetween,
   itemsOf,
 } from './changes.ts';
 export type { Configuration, Section } from './configuration.ts';

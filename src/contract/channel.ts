@@ -18,7 +18,7 @@ const shared = {
   recovered: z.boolean().optional().describe('tell when it is well again; default: true'),
 };
 
-export const EmailChannel = z
+const EmailChannel = z
   .strictObject({
     ...shared,
     kind: z.literal('email'),
@@ -31,9 +31,8 @@ export const EmailChannel = z
     to: z.array(z.email()).min(1),
   })
   .meta({ id: 'EmailChannel' });
-export type EmailChannel = z.infer<typeof EmailChannel>;
 
-export const WebhookChannel = z
+const WebhookChannel = z
   .strictObject({
     ...shared,
     kind: z.literal('webhook'),
@@ -41,23 +40,52 @@ export const WebhookChannel = z
     secret: SecretRef.describe('signs what is sent (HMAC-SHA256)'),
   })
   .meta({ id: 'WebhookChannel' });
-export type WebhookChannel = z.infer<typeof WebhookChannel>;
 
-/** Services that are reached by one URL, which is itself a secret with most of them. */
-export const UrlChannel = z
+/** Chats that take messages at one URL, which is itself a secret with most of them. */
+const ChatChannel = z
+  .strictObject({ ...shared, kind: z.enum(['slack', 'discord', 'teams']), url: SecretUrl })
+  .meta({ id: 'ChatChannel' });
+
+const NtfyChannel = z
   .strictObject({
     ...shared,
-    kind: z.enum(['slack', 'discord', 'teams', 'ntfy', 'telegram', 'healthchecks']),
-    url: SecretUrl,
+    kind: z.literal('ntfy'),
+    url: SecretUrl.describe('of the topic'),
     token: SecretRef.optional(),
-    chat: z.string().optional().describe('Telegram: the chat’s id'),
   })
-  .meta({ id: 'UrlChannel' });
-export type UrlChannel = z.infer<typeof UrlChannel>;
+  .meta({ id: 'NtfyChannel' });
+
+const TelegramChannel = z
+  .strictObject({
+    ...shared,
+    kind: z.literal('telegram'),
+    url: SecretUrl.describe('https://api.telegram.org'),
+    token: SecretRef.optional().describe('of the bot, unless it is in the URL'),
+    chat: z.string().min(1).describe('the chat’s id'),
+  })
+  .meta({ id: 'TelegramChannel' });
+
+/** Pings: an alarm elsewhere when they stay away. */
+const HealthchecksChannel = z
+  .strictObject({
+    ...shared,
+    kind: z.literal('healthchecks'),
+    url: SecretUrl,
+    startUrl: SecretUrl.optional().describe('default: /start below the URL'),
+    failUrl: SecretUrl.optional().describe('default: /fail below the URL'),
+  })
+  .meta({ id: 'HealthchecksChannel' });
 
 /** Where people are told. */
 export const ChannelSpec = z
-  .discriminatedUnion('kind', [EmailChannel, WebhookChannel, UrlChannel])
+  .discriminatedUnion('kind', [
+    EmailChannel,
+    WebhookChannel,
+    ChatChannel,
+    NtfyChannel,
+    TelegramChannel,
+    HealthchecksChannel,
+  ])
   .meta({ id: 'ChannelSpec' });
 export type ChannelSpec = z.infer<typeof ChannelSpec>;
 
@@ -68,7 +96,7 @@ export const Delivery = z
     channel: Name,
     eventId: Id.optional().describe('absent: a test'),
     at: Timestamp,
-    attempt: z.int().min(1),
+    attempt: z.int().min(0).describe('0: not tried yet'),
     state: z.enum(['delivered', 'waiting', 'failed', 'suppressed']),
     reason: Reason.optional(),
   })

@@ -99,6 +99,19 @@ test('a secret is told by its place, never by itself', () => {
     assert.equal(SecretUrl.safeParse(url).success, false, url);
 });
 
+test('each kind of channel has what it needs, and nothing of another', () => {
+  const { ChannelSpec } = contract;
+  ChannelSpec.parse({ kind: 'slack', url: 'env:SLACK' });
+  ChannelSpec.parse({ kind: 'telegram', url: 'https://api.telegram.org', token: 'env:BOT', chat: '-100' });
+  for (const channel of [
+    { kind: 'slack', url: 'env:SLACK', chat: '1' },
+    { kind: 'telegram', url: 'env:BOT_URL' },
+    { kind: 'webhook', url: 'env:HOOK' },
+    { kind: 'pager', url: 'env:PAGER' },
+  ])
+    assert.equal(ChannelSpec.safeParse(channel).success, false, JSON.stringify(channel));
+});
+
 test('no message of a refusal repeats what was given', () => {
   const canary = 'CANARY-hunter2';
   const given = [

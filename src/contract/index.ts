@@ -1,6 +1,7 @@
 // The shapes of the HTTP API and of holdfast.yaml: each name is a zod schema and its type. Runs in a browser; does nothing.
-export { Channel, ChannelSpec, Delivery, EmailChannel, UrlChannel, WebhookChannel } from './channel.ts';
+export { Channel, ChannelSpec, Delivery } from './channel.ts';
 export { Event, LogLine, Severity } from './event.ts';
+export { AuditEntry, Evidence } from './evidence.ts';
 export { Finding } from './finding.ts';
 export { Health, Overview } from './health.ts';
 export { CommandHook, Hook, HttpHook } from './hook.ts';

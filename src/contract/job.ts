@@ -81,7 +81,7 @@ export const Job = z
     labels: Labels,
     trigger: z.enum(['schedule', 'catch-up', 'person', 'api', 'guard', 'holdfast']),
     requestedBy: z.string().optional().describe('a person’s name or a token’s'),
-    attempt: z.int().min(1),
+    attempt: z.int().min(0).describe('0: not begun'),
     waitsFor: z.string().optional().describe('queued: "2 jobs on storage nas run already"'),
     cancelRequestedAt: Timestamp.optional(),
     worker: z.string().optional(),

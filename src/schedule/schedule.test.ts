@@ -290,6 +290,29 @@ test('a slot waits for its jitter, and the one before it is not forgotten', () =
   assert.ok(runs.every((slot, i) => i === 0 || slot - runs[i - 1]! === 5 * minuteMs));
 });
 
+test('what was shown as next runs is what runs, through windows, jitter and a change of clocks', () => {
+  const schedule = {
+    every: '30min',
+    jitter: '20min',
+    zone: 'Europe/Paris',
+    windows: [
+      { from: '22:15', to: '06:30' },
+      { days: ['Sat', 'Sun'], from: '05:00', to: '09:45' },
+    ],
+    blackouts: [{ from: '01:00', to: '01:40' }],
+  };
+  const table = open(schedule);
+  let lastMs = ms('2026-10-23T12:00:00Z');
+  const shown = table.next(60, lastMs);
+  assert.ok(shown.at(-1)! > ms('2026-10-25T12:00:00Z'));
+  for (const startMs of shown) {
+    assert.notEqual(table.due({ lastMs, nowMs: startMs - 1000 })?.verdict, 'run');
+    const due = table.due({ lastMs, nowMs: startMs });
+    assert.deepEqual([due?.verdict, due?.startsAtMs, due?.missedCount], ['run', startMs, 0]);
+    lastMs = due!.slotMs;
+  }
+});
+
 test('an objective is missed from its own minute on, whatever ran or failed', () => {
   const times = { newestMs: ms('2026-11-23T02:30:00Z'), plannedMs: ms('2026-01-01T00:00:00Z') };
   const deadlineMs = ms('2026-11-24T04:30:00Z');

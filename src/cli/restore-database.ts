@@ -1,10 +1,10 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { systemClock } from '#base';
 import type { Repository, StoredSnapshot } from '#repository';
-import { describeTime } from '#sources';
+import { describeTime, type RestorePlan } from '#sources';
 import { type RestoreDatabaseOutcome, restoreDatabase } from '#workflows';
 import { CliError } from './errors.ts';
-import { counted, formatSeconds, formatSize } from './output.ts';
+import { counted, formatSeconds, formatSize, type Output, table } from './output.ts';
 import { withProgress } from './progress.ts';
 import { exitCodePartial, type Session } from './session.ts';
 import { parseUntil, type Until } from './until-option.ts';
@@ -21,6 +21,9 @@ export interface RestoreDatabaseOptions {
   drop: boolean;
   yesDrop?: string[];
   until?: Until;
+  resume: boolean;
+  users?: 'missing' | 'all';
+  anyVersion: boolean;
   collectionsAtOnce?: number;
   include?: string[];
   exclude?: string[];
@@ -45,6 +48,14 @@ export function addRestoreDatabaseOptions(command: Command): Command {
       'MongoDB: as it was at a second, or after an entry of the oplog (1764020000:5)',
       parseUntil,
     )
+    .option('--resume', 'MongoDB: go on with a restore that was interrupted', false)
+    .addOption(
+      new Option(
+        '--users <which>',
+        'MongoDB: users and roles too: missing ones, or all but the account in use',
+      ).choices(['missing', 'all']),
+    )
+    .option('--any-version', 'MongoDB: although the target is of a lower feature compatibility', false)
     .option('--collections-at-once <count>', 'MongoDB: how many are restored at once (4)', parseCount);
 }
 
@@ -73,13 +84,16 @@ export async function restoreIntoDatabase(
         until: options.until,
         collectionsAtOnce: options.collectionsAtOnce,
         dryRun: options.dryRun,
-        onPlan({ collections, moved, left }) {
+        resume: options.resume,
+        users: options.users,
+        anyVersion: options.anyVersion,
+        onPlan({ collections, moved, left, conflicts }) {
           for (const { from, to } of moved)
             output.note(`${from} is there already and holds documents: it is restored as ${to}`);
-          for (const namespace of left) output.note(`${namespace} is left out: it belongs to the system`);
+          for (const namespace of options.users ? [] : left)
+            output.note(`${namespace} is left out: it belongs to the system`);
           if (!options.dryRun) return;
-          for (const { manifest, database, name } of collections)
-            output.note(`${manifest.database}.${manifest.name} → ${database}.${name}`);
+          preview(output, collections, { conflicts: new Set(conflicts), isResumed: options.resume });
         },
         onBytes: (count) => {
           bytesDone += count;
@@ -94,7 +108,35 @@ export async function restoreIntoDatabase(
   return outcome.state === 'succeeded' ? 0 : exitCodePartial;
 }
 
+/** What would become of each collection. */
+function preview(
+  output: Output,
+  collections: RestorePlan['collections'],
+  { conflicts, isResumed }: { conflicts: ReadonlySet<string>; isResumed: boolean },
+): void {
+  const rows = collections.map(({ manifest, database, name, isThere, holdsDocuments }) => {
+    const target = `${database}.${name}`;
+    const there = holdsDocuments ? 'holds documents' : isThere ? 'is there, empty' : 'is not there';
+    const fate = conflicts.has(target)
+      ? 'REFUSED'
+      : !holdsDocuments
+        ? 'restored'
+        : isResumed
+          ? 'filled up'
+          : 'replaced';
+    const { count } = manifest.content ?? { count: 0 };
+    return [`${manifest.database}.${manifest.name}`, target, count.toLocaleString('en'), there, fate];
+  });
+  for (const line of table(['From', 'To', 'Documents', 'The target', 'Fate'], rows)) output.note(line);
+  if (conflicts.size > 0)
+    output.note('what is refused needs another name (--ns-from, --ns-to), or --drop with --yes-drop NAME');
+}
+
 function renamesOf(options: RestoreDatabaseOptions): { from: string; to: string }[] {
+  if (options.drop && options.resume)
+    throw new CliError('cli.usage', '--drop and --resume exclude each other', {
+      hint: 'Give --resume alone to fill up what an interrupted restore has left.',
+    });
   const { nsFrom = [], nsTo = [], include, exclude, iinclude, iexclude } = options;
   if (include || exclude || iinclude || iexclude)
     throw new CliError('cli.usage', 'files are chosen by --include and --exclude, and a database has none', {
@@ -115,6 +157,10 @@ function summaryOf(outcome: RestoreDatabaseOutcome, seconds: number): object {
     collections: outcome.collections,
     views: outcome.views,
     documents: outcome.documents,
+    documents_kept: outcome.kept,
+    users: outcome.users?.users,
+    roles: outcome.users?.roles,
+    safety_snapshot_id: outcome.safety?.id,
     bytes_restored: outcome.bytes,
     indexes: outcome.indexes,
     collections_matched: outcome.matched,
@@ -159,6 +205,16 @@ function tell(output: Session<unknown>['output'], outcome: RestoreDatabaseOutcom
     ...(views > 0 ? [counted(views, 'view')] : []),
   ];
   output.note(`restored ${parts.join(', ')}: ${formatSize(bytes)} in ${formatSeconds(seconds)}`);
+  if (outcome.kept > 0) output.note(`${counted(outcome.kept, 'document')} were there already, byte for byte`);
+  for (const { name, reason } of outcome.users?.left ?? []) output.note(`${name} stays as it is: ${reason}`);
+  if (outcome.users)
+    output.note(
+      `restored ${counted(outcome.users.users, 'user')} and ${counted(outcome.users.roles, 'role')}`,
+    );
+  if (outcome.safety)
+    output.note(
+      `what was replaced is saved as snapshot ${outcome.safety.id.slice(0, 8)} (${outcome.safety.tags.join(', ')})`,
+    );
   if (inherited > 0)
     output.note(`the backup itself was not whole: ${counted(inherited, 'problem')}, see its manifest.json`);
   if (outcome.replayed) tellReplayed(output, outcome.replayed);

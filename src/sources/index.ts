@@ -17,7 +17,7 @@ export { TargetPreview } from './files/target-preview.ts';
 export type { NeededRoom, TargetState } from './files/target-room.ts';
 export { type DumpManifest, parseManifest } from './mongodb/manifest.ts';
 export { deploymentFolderOf, isMongoUrl, withoutPassword } from './mongodb/mongo-url.ts';
-export { coversChoice, type DumpChoice } from './mongodb/namespaces.ts';
+export { coversChoice, type DumpChoice, literalPattern } from './mongodb/namespaces.ts';
 export {
   type MongoRestoreOptions,
   type MongoRestoreOutcome,
@@ -35,5 +35,6 @@ export { compareTimes, describeTime, endOfSecond } from './mongodb/oplog/oplog-t
 export { parseSliceManifest, type SliceManifest } from './mongodb/oplog/slice-manifest.ts';
 export type { MongoPreflight } from './mongodb/preflight.ts';
 export { type OpenDumpFile, readDumpBack, readSliceBack } from './mongodb/read-dump-back.ts';
+export type { RestorePlan } from './mongodb/restore-plan.ts';
 export { type SourceKind, sourceKindOf } from './registry.ts';
 export type { EntryContent, Source, SourceEvent, SourceProblem } from './source.ts';

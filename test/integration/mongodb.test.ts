@@ -298,7 +298,14 @@ test('never writes over what is there without the typed name', async () => {
   assert.equal(refused.status, 1);
   assert.match(refused.stderr, /the target holds documents already: zoo\.types\n {2}hint: .*--yes-drop zoo/);
   await client.db('zoo').collection('types').insertOne({ name: 'new' });
-  assert.equal(restore('--drop', '--yes-drop', 'zoo', ...only).status, 0);
+  const before = sorted(await rawOf('zoo', 'types'));
+  const dropped = restore('--drop', '--yes-drop', 'zoo', ...only);
+  assert.equal(dropped.status, 0, dropped.stderr);
+  const [, safety] = /^what was replaced is saved as snapshot ([0-9a-f]{8}) \(holdfast-safety\)$/m.exec(
+    dropped.stdout,
+  )!;
+  const saved = join(restoreByRestic(safety), 'dump/zoo/types.bson');
+  assert.deepEqual(sorted(documentsOf(saved)), before);
   assert.equal((await rawOf('zoo', 'types')).length, documents.length);
   const aside = restore(...only);
   assert.match(aside.stdout, /^zoo is there already and holds documents: it is restored as zoo_restored$/m);

@@ -49,7 +49,7 @@ export async function compareRestored(
 
 async function missingIndexes(
   connection: MongoConnection,
-  { manifest, database, name }: Omit<PlannedCollection, 'isThere'>,
+  { manifest, database, name }: Pick<PlannedCollection, 'manifest' | 'database' | 'name'>,
 ): Promise<string[]> {
   const what = `cannot list the indexes of ${database}.${name}`;
   const listed = await connection.rawDocuments(database, { listIndexes: name }, what);

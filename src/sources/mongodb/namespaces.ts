@@ -49,6 +49,11 @@ function isData(database: string, collection: string, choice: DumpChoice): boole
   return !collection.startsWith('system.') || collection === 'system.js';
 }
 
+/** The pattern that means just this namespace. */
+export function literalPattern(namespace: string): string {
+  return namespace.replaceAll(/[\\*$]/g, '\\$&');
+}
+
 /** Whether a dump that was made by one choice holds all that another wants. When in doubt, no. */
 export function coversChoice(made: DumpChoice, wanted: DumpChoice): boolean {
   if (wanted.withUsers && !made.withUsers) return false;

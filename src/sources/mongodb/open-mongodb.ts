@@ -4,6 +4,7 @@ import type { Source } from '../source.ts';
 import type { ArchiveSourceOptions } from './archive/archive-source.ts';
 import type { WriteArchiveOptions } from './archive/write-archive.ts';
 import type { OplogTime } from './bson-values.ts';
+import type { ServerFacts } from './connection.ts';
 import { type DumpManifest, dumpFolder, oplogFileName } from './manifest.ts';
 import type { MongoSourceOptions } from './mongo-source.ts';
 import type { DumpChoice } from './namespaces.ts';
@@ -15,6 +16,7 @@ import type { MongoPreflight } from './preflight.ts';
 import type { OpenDumpFile } from './read-dump-back.ts';
 import type { RestoreDumpOptions, RestoredCounts } from './restore-dump.ts';
 import type { RestoreChoice, RestorePlan } from './restore-plan.ts';
+import type { RestoredUsers, UsersWish } from './restore-users.ts';
 
 // The driver is loaded when one of these is called.
 
@@ -78,19 +80,23 @@ export interface MongoRestoreOptions
   /** Where to: `mongodb://…`. */
   url: string;
   collectionsAtOnce?: number | undefined;
-  /** Only plan. */
-  dryRun?: boolean | undefined;
+  /** Users and roles too, and which. */
+  users?: UsersWish | undefined;
+  /** Restore although the target's feature compatibility is lower than the backup's. */
+  anyVersion?: boolean | undefined;
   /** Slices of the oplog that may be replayed over the dump, in order. */
   slices?: readonly OplogPart[] | undefined;
   /** The time to restore to; undefined: what is there. */
   until?: OplogTime | undefined;
-  /** Called before anything is written. */
-  onPlan?: ((plan: RestorePlan) => void) | undefined;
+  /** Called, and waited for, before anything is written. */
+  onPlan?: ((plan: RestorePlan) => void | Promise<void>) | undefined;
 }
 
 export interface MongoRestoreOutcome extends RestoredCounts {
   /** When an oplog was replayed. */
   replayed?: ReplayCounts;
+  /** When users and roles were asked for. */
+  users?: RestoredUsers;
 }
 
 /**
@@ -104,17 +110,22 @@ export async function restoreMongoDump(
 ): Promise<MongoRestoreOutcome> {
   const { MongoConnection } = await import('./connection.ts');
   const { planRestore } = await import('./restore-plan.ts');
-  const { restoreDump } = await import('./restore-dump.ts');
+  const { noneRestored, restoreDump } = await import('./restore-dump.ts');
+  const { restoreUsers } = await import('./restore-users.ts');
   const { drop = false, collectionsAtOnce = 4 } = options;
   const history = await historyOf(manifest, open, options);
   const connection = await MongoConnection.open(options.url, { isWriting: true });
   try {
+    if (!options.anyVersion) assertCompatible(manifest.server, connection.server);
     const plan = await planRestore(connection, manifest.collections, options);
-    options.onPlan?.(plan);
-    if (options.dryRun) return { collections: 0, views: 0, documents: 0, bytes: 0, indexes: 0, matched: 0 };
+    await options.onPlan?.(plan);
+    if (options.dryRun) return noneRestored();
     const isReplayed = history !== undefined;
     const settings = { ...options, drop, collectionsAtOnce, isReplayed };
-    const counts = await restoreDump(connection, plan.collections, open, settings);
+    const restored = await restoreDump(connection, plan.collections, open, settings);
+    const counts: MongoRestoreOutcome = options.users
+      ? { ...restored, users: await restoreUsers(connection, manifest.collections, open, options.users) }
+      : restored;
     if (!history) return counts;
     const { replayOplog } = await import('./oplog/replay-oplog.ts');
     const { choice = {} } = manifest;
@@ -130,6 +141,18 @@ export async function restoreMongoDump(
   } finally {
     await connection.close();
   }
+}
+
+/** Newer kinds of data do not fit into an older form. @throws SourceError 'sources.target' */
+function assertCompatible(backup: ServerFacts, target: ServerFacts): void {
+  const [stored, there] = [backup.featureCompatibility, target.featureCompatibility];
+  if (stored === undefined || there === undefined) return;
+  if (Number.parseFloat(there) >= Number.parseFloat(stored)) return;
+  throw new SourceError(
+    'sources.target',
+    `the backup is of feature compatibility ${stored}, the target has ${there}`,
+    { hint: 'Raise it with setFeatureCompatibilityVersion, or try it all the same with --any-version.' },
+  );
 }
 
 async function historyOf(

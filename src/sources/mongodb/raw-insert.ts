@@ -18,7 +18,11 @@ export interface InsertedBatch {
   inserted: number;
   /** Why documents were refused, by the server's words. */
   refused: string[];
+  /** Places in the batch of those whose `_id`, or another unique value, is there already. */
+  doubles: number[];
 }
+
+const duplicateKey = 11000;
 
 export interface InsertOptions {
   database: string;
@@ -42,11 +46,12 @@ export async function insertRaw(
     documents: rawSequence('documents', documents),
   };
   const reply = await connection.command(database, command, `cannot insert into ${database}.${collection}`);
-  const errors = (reply.writeErrors ?? []) as { errmsg?: string }[];
+  const errors = (reply.writeErrors ?? []) as { errmsg?: string; code?: number; index?: number }[];
   const refused = errors.map(({ errmsg }) => connection.url.redact(String(errmsg)));
   const concern: unknown = reply.writeConcernError?.errmsg;
   return {
     inserted: Number(reply.n),
+    doubles: errors.filter(({ code }) => code === duplicateKey).map(({ index }) => Number(index)),
     refused: concern === undefined ? refused : [...refused, `not durable on a majority: ${concern}`],
   };
 }

@@ -5,7 +5,8 @@ import type { MongoConnection, ServerFacts } from './connection.ts';
 import { ContentHash, type ContentSummary, isSameContent } from './content-hash.ts';
 import { buildIndexes, createCollection, indexSpecsOf, optionsOf } from './create-collection.ts';
 import { dataPlaceOf, keepsEmptyTimestamps } from './data-place.ts';
-import { dumpFolder } from './manifest.ts';
+import { countKept } from './kept-documents.ts';
+import { type CollectionManifest, dumpFolder } from './manifest.ts';
 import { isUnreachable } from './mongo-error.ts';
 import { asStored, type InsertOptions, insertRaw } from './raw-insert.ts';
 import type { OpenDumpFile } from './read-dump-back.ts';
@@ -14,6 +15,8 @@ import type { PlannedCollection } from './restore-plan.ts';
 export interface RestoreDumpOptions {
   collectionsAtOnce: number;
   drop: boolean;
+  /** What is there already, byte for byte, counts as restored. */
+  resume?: boolean | undefined;
   /** Whether an oplog is replayed afterwards: then indexes and views are made after it. */
   isReplayed?: boolean | undefined;
   /** 'lost': it is not there as it was dumped. 'odd': its documents are, but something else is not. */
@@ -25,11 +28,18 @@ export interface RestoreDumpOptions {
 export interface RestoredCounts {
   collections: number;
   views: number;
+  /** Inserted now. */
   documents: number;
+  /** Found there already, byte for byte, by a restore that was resumed. */
+  kept: number;
   bytes: number;
   indexes: number;
   /** Collections whose count, bytes and hash were found in the target as the manifest states. */
   matched: number;
+}
+
+export function noneRestored(): RestoredCounts {
+  return { collections: 0, views: 0, documents: 0, kept: 0, bytes: 0, indexes: 0, matched: 0 };
 }
 
 /** Most documents and bytes of one insert; a server's own limits are above. */
@@ -48,7 +58,7 @@ export async function restoreDump(
   open: OpenDumpFile,
   options: RestoreDumpOptions,
 ): Promise<RestoredCounts> {
-  const counts: RestoredCounts = { collections: 0, views: 0, documents: 0, bytes: 0, indexes: 0, matched: 0 };
+  const counts: RestoredCounts = noneRestored();
   const data = planned.filter(({ manifest }) => manifest.type !== 'view');
   await eachAtOnce(data, options.collectionsAtOnce, (one) =>
     guarded(one, options, () => restoreCollection({ connection, one, open, options, counts })),
@@ -91,6 +101,8 @@ async function restoreCollection(work: Work): Promise<void> {
   if (!manifest.content || !manifest.dataFile)
     throw new Error('its documents are not in the snapshot: the backup had lost them');
   await createCollection(connection, one, options);
+  if (options.resume && one.holdsDocuments && isCapped(manifest))
+    throw new Error('a capped collection cannot be filled up in its order; restore it anew with --drop');
   const expected = await insertDocuments(work);
   if (!options.isReplayed) {
     const { built, failures } = await buildIndexes(connection, one, indexSpecsOf(manifest));
@@ -127,14 +139,20 @@ async function insertDocuments({ connection, one, open, options, counts }: Work)
     counts.documents += result.inserted;
     counts.bytes += bytes;
     options.onBytes?.(bytes);
-    refusedCount += result.refused.length;
-    refused.push(...result.refused.slice(0, reasonsMax - refused.length));
+    const kept = options.resume ? await countKept(connection, one, pick(batch, result.doubles)) : 0;
+    counts.kept += kept;
+    refusedCount += result.refused.length - kept;
+    if (result.refused.length > kept) refused.push(...result.refused.slice(0, reasonsMax - refused.length));
   }
   if (!isSameContent(read.summary(), manifest.content!))
     throw new Error('the snapshot does not hold what its manifest states; run `holdfast check --read-data`');
   if (refusedCount > 0)
     throw new Error(`the server refused ${refusedCount} of its documents: ${refused.join('; ')}`);
   return [stored.summary(), read.summary()];
+}
+
+function pick<Item>(items: readonly Item[], places: readonly number[]): Item[] {
+  return places.map((place) => items[place]!);
 }
 
 async function* batchesOf(
@@ -165,7 +183,11 @@ function insertionOf(server: ServerFacts, { manifest, database, name }: PlannedC
     ...(keepsEmptyTimestamps(server) ? { bypassEmptyTsReplacement: true } : {}),
   };
   // The order of a capped collection is its meaning.
-  return { database, collection, isOrdered: optionsOf(manifest.info).get('capped') === true, more };
+  return { database, collection, isOrdered: isCapped(manifest), more };
+}
+
+function isCapped({ info }: CollectionManifest): boolean {
+  return optionsOf(info).get('capped') === true;
 }
 
 async function eachAtOnce<Item>(

@@ -11,6 +11,10 @@ export interface RestoreChoice {
   renames?: readonly { from: string; to: string }[] | undefined;
   /** Replace what is there: drops each collection before it is restored. */
   drop?: boolean | undefined;
+  /** Fill up what an interrupted restore has left; what is there is compared, never written over. */
+  resume?: boolean | undefined;
+  /** Name conflicts instead of refusing them. */
+  dryRun?: boolean | undefined;
   /** Databases and namespaces whose replacement was confirmed by typing their names. */
   confirmed?: readonly string[] | undefined;
 }
@@ -21,12 +25,15 @@ export interface PlannedCollection {
   name: string;
   /** Whether something of the name is there: empty, or to be dropped. */
   isThere: boolean;
+  holdsDocuments: boolean;
 }
 
 export interface RestorePlan {
   collections: PlannedCollection[];
   /** Databases that get another name, because theirs is taken. */
   moved: { from: string; to: string }[];
+  /** What would be overwritten without leave: only in a dry run, otherwise the plan is refused. */
+  conflicts: string[];
   /** System collections, which a restore of documents would break. */
   left: string[];
   /** Where a collection would go that is not in the dump; undefined when it is not wanted. */
@@ -61,19 +68,24 @@ export async function planRestore(
   refuseDoubles(targets);
   const there = await whatIsThere(connection, targets);
   const occupied = targets.filter(({ database, name }) => there.get(database)?.get(name));
-  const moved =
-    choice.drop || (choice.renames ?? []).length > 0
-      ? refuseUnlessConfirmed(occupied, choice)
-      : await moveAside(connection, new Set(occupied.map(({ database }) => database)));
+  const hasNames = choice.drop || (choice.renames ?? []).length > 0;
+  const conflicts = hasNames && !choice.resume ? unconfirmed(occupied, choice) : [];
+  if (conflicts.length > 0 && !choice.dryRun) throw wouldOverwrite(conflicts);
+  const moved = hasNames ? [] : await movedNames(connection, targets, occupied, choice);
   const aside = new Map(moved.map(({ from, to }) => [from, to]));
+  const placed = targets.map((one) => ({ ...one, database: aside.get(one.database) ?? one.database }));
+  // Beside itself nothing is there, but what is resumed.
+  const thereNow = choice.resume && moved.length > 0 ? await whatIsThere(connection, placed) : there;
   return {
-    collections: targets.map(({ manifest, database, name }) => ({
+    collections: placed.map(({ manifest, database, name }) => ({
       manifest,
-      database: aside.get(database) ?? database,
+      database,
       name,
-      isThere: !aside.has(database) && (there.get(database)?.has(name) ?? false),
+      isThere: thereNow.get(database)?.has(name) ?? false,
+      holdsDocuments: thereNow.get(database)?.get(name) ?? false,
     })),
     moved,
+    conflicts,
     left: left.map(({ database, name }) => `${database}.${name}`),
     targetOf(namespace) {
       const source = splitNamespace(namespace);
@@ -141,36 +153,50 @@ async function holdsDocuments(connection: MongoConnection, database: string, nam
   return (await connection.rawDocuments(database, command, what)).length > 0;
 }
 
-function refuseUnlessConfirmed(occupied: readonly Target[], { drop, confirmed = [] }: RestoreChoice): [] {
-  const names = occupied.map(({ database, name }) => `${database}.${name}`);
-  const open = drop
-    ? occupied.flatMap(({ database }, i) =>
-        confirmed.includes(database) || confirmed.includes(names[i]!) ? [] : [names[i]!],
-      )
-    : names;
-  if (open.length === 0) return [];
-  const shown = `${open.slice(0, 5).join(', ')}${open.length > 5 ? ` and ${open.length - 5} more` : ''}`;
-  const databases = [...new Set(open.map((name) => name.slice(0, name.indexOf('.'))))];
-  throw new SourceError('sources.target', `the target holds documents already: ${shown}`, {
+function unconfirmed(occupied: readonly Target[], { drop, confirmed = [] }: RestoreChoice): string[] {
+  const isConfirmed = ({ database, name }: Target): boolean =>
+    confirmed.includes(database) || confirmed.includes(`${database}.${name}`);
+  return occupied
+    .filter((one) => !drop || !isConfirmed(one))
+    .map(({ database, name }) => `${database}.${name}`);
+}
+
+function wouldOverwrite(names: readonly string[]): SourceError {
+  const shown = `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
+  const databases = [...new Set(names.map((name) => name.slice(0, name.indexOf('.'))))];
+  return new SourceError('sources.target', `the target holds documents already: ${shown}`, {
     hint: `Restore under another name with --ns-from and --ns-to, or replace them with --drop ${databases.map((name) => `--yes-drop ${name}`).join(' ')}.`,
   });
 }
 
-async function moveAside(
+/** Databases that are restored beside themselves; resumed, those that were. */
+async function movedNames(
   connection: MongoConnection,
-  databases: ReadonlySet<string>,
+  targets: readonly Target[],
+  occupied: readonly Target[],
+  { resume }: RestoreChoice,
 ): Promise<{ from: string; to: string }[]> {
   const moved: { from: string; to: string }[] = [];
-  for (const from of databases) moved.push({ from, to: await freeName(connection, from) });
+  for (const from of new Set((resume ? targets : occupied).map(({ database }) => database))) {
+    const { free, before } = await freeName(connection, from);
+    const to = resume ? before : free;
+    if (to !== undefined) moved.push({ from, to });
+  }
   return moved;
 }
 
-async function freeName(connection: MongoConnection, database: string): Promise<string> {
+/** The first name beside a database that is free, and the one before it, which is taken. */
+async function freeName(
+  connection: MongoConnection,
+  database: string,
+): Promise<{ free: string; before?: string }> {
+  let before: string | undefined;
   for (let copy = 1; copy <= copiesMax; copy++) {
     const name = `${database}_restored${copy === 1 ? '' : copy}`;
     if (!isDatabaseName(name)) break;
     if ((await connection.db(name).listCollections({}, { nameOnly: true }).toArray()).length === 0)
-      return name;
+      return { free: name, ...(before === undefined ? {} : { before }) };
+    before = name;
   }
   throw new SourceError('sources.target', `no free name was found for the database ${database}`, {
     hint: 'Give one with --ns-from and --ns-to.',

@@ -4,7 +4,7 @@ import { BSON, type Document, Timestamp } from 'mongodb';
 import { elementsOf, findElement } from '../bson-bytes.ts';
 import { type RawField, rawArray, rawDocument, rawField } from './raw-document.ts';
 import { afterInOplog, findInOplog, lastWriteOf, type ScriptedOplog } from './scripted-oplog.ts';
-import { deleteDocuments, updateDocuments, withIds } from './scripted-writes.ts';
+import { deleteDocuments, insertDocuments, updateDocuments, withIds } from './scripted-writes.ts';
 
 /** A collection of the scripted server: raw documents, and what the listings tell of it. */
 export interface ScriptedCollection {
@@ -222,8 +222,7 @@ class Player {
       const documents = command.documents as Uint8Array[];
       const collection =
         this.#find(database, command.insert) ?? this.#make(database, command.insert, { documents: [] });
-      collection.documents.push(...documents);
-      return { n: documents.length, ok: 1 };
+      return insertDocuments(collection, documents);
     },
   };
 

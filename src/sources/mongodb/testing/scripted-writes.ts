@@ -6,6 +6,25 @@ export interface Writable {
   documents: Uint8Array[];
 }
 
+/** Refuses an `_id` that is there. */
+export function insertDocuments(collection: Writable, documents: readonly Uint8Array[]): Document {
+  const keyOf = (one: Uint8Array): string => {
+    const id = findElement(one, '_id');
+    return id ? `${id.type} ${Buffer.from(id.value).toString('hex')}` : '';
+  };
+  const there = new Set(collection.documents.map(keyOf));
+  const writeErrors: Document[] = [];
+  for (const [index, document] of documents.entries()) {
+    const key = keyOf(document);
+    if (key !== '' && there.has(key))
+      writeErrors.push({ index, code: 11000, errmsg: 'E11000 duplicate key' });
+    else collection.documents.push(document);
+    there.add(key);
+  }
+  const n = documents.length - writeErrors.length;
+  return { n, ...(writeErrors.length > 0 ? { writeErrors } : {}), ok: 1 };
+}
+
 /** Replaces whole documents, or inserts them where there is none. */
 export function updateDocuments(collection: Writable, statements: readonly Uint8Array[]): Document {
   const upserted: Document[] = [];

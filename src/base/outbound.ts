@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { type AddressClass, classifyAddress } from './address-class.ts';
 import { messageOf, OutboundError } from './errors.ts';
@@ -104,8 +103,10 @@ function canonicalHost(host: string): string {
   });
 }
 
-const systemResolver: Resolver = async (host) =>
-  (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address);
+const systemResolver: Resolver = async (host) => {
+  const { lookup } = await import('node:dns/promises');
+  return (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address);
+};
 
 async function lookUp(host: string, resolve: Resolver): Promise<readonly string[]> {
   const unknown = (cause?: unknown): OutboundError =>

@@ -64,7 +64,7 @@ export function define(command: Command): void {
         .default('auto')
         .env('HOLDFAST_COMPRESSION'),
     )
-    .option('--pack-size <size>', 'size of the files in the repository (16M)', parseSize);
+    .option('--pack-size <size>', 'size of the files in the repository (8M)', parseSize);
   addQuotaOptions(command)
     .addHelpText(
       'after',

@@ -9,10 +9,10 @@ export interface SmallFile {
   done(outcome: FileOutcome, id: string): void;
 }
 
-const batchFilesMax = 128;
+const batchFilesMax = 48;
 const batchBytesMax = 4 * 1024 * 1024;
 /** Batches that wait beyond those the lanes hold. */
-const batchesAhead = 2;
+const batchesAhead = 1;
 
 /** Collects small files into batches that a lane reads and stores by itself. */
 export class SmallFiles {

@@ -49,11 +49,12 @@ export interface StoredCounts {
   dataAddedPacked: number;
 }
 
-const packSizeDefault = 16 * 1024 * 1024;
+/** A pack that is being filled or uploaded lies in memory, one for each lane and upload (decision 0092). */
+const packSizeDefault = 8 * 1024 * 1024;
 /** Slots beyond one per lane: what is being filled while the lanes work. */
 const extraSlots = 1;
 /** Packs that wait for their upload; more hides the latency of a remote storage. */
-const uploadsMax = 5;
+const uploadsMax = 4;
 
 /** The way of new blobs into a repository: lanes → packs → storage → index. Durable after `flush`. */
 export class WriteSession {

@@ -93,9 +93,6 @@ function takeIdleMemory(sizeBytes: number): WebAssembly.Memory {
   return found < 0 ? createArenaMemory(sizeBytes) : idleMemories.splice(found, 1)[0]!;
 }
 
-/** Young generation of a lane's heap: it makes hardly any garbage, and its default size is memory for nothing. */
-const laneYoungMiB = 2;
-
 /**
  * A worker inherits the flags of the process, but does not start with `--input-type`, which is about the main script.
  * Flags that are given instead must be allowed for workers, so only those are given that our own files need.
@@ -126,7 +123,6 @@ class ThreadLane implements LaneHandle {
         buffers: setup.buffers.shared,
       },
       ...workerFlags(extension),
-      resourceLimits: { maxYoungGenerationSizeMb: laneYoungMiB },
     });
     this.#worker.on(
       'message',

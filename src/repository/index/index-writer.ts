@@ -1,14 +1,17 @@
 import type { Clock } from '#base';
 import { toHex } from '#base';
-import type { BlobId, IndexId } from '../format/ids.ts';
+import type { BlobId, IndexId, PackId } from '../format/ids.ts';
 import { nameOf } from '../format/names.ts';
 import { keepIfHeld, type RepositoryLock } from '../lock/lock.ts';
 import type { UploadedPack } from '../pack/pack-uploader.ts';
 import type { UnpackedFiles } from '../unpacked.ts';
-import { encodeIndex, type IndexPack } from './index-file.ts';
+import { encodePack, joinIndex } from './index-file.ts';
 
-/** Restic closes an index file at these limits, so that an interrupted backup loses little. */
+/** Restic closes an index file at this count. A prune makes such files of the smaller ones. */
 export const indexBlobCountMax = 50_000;
+/** A file is compressed and sealed in memory, several copies of 150 bytes a blob at once: smaller while a backup runs. */
+const blobCountMax = 16_384;
+/** So that an interrupted backup loses little. */
 const ageMaxMs = 10 * 60_000;
 
 /** Collects the contents of durable packs and writes index files about them. */
@@ -18,7 +21,7 @@ export class IndexWriter {
   readonly #onSaved: (id: IndexId) => void;
   readonly #lock: Pick<RepositoryLock, 'assertHeld'>;
   readonly #signal: AbortSignal;
-  #packs: IndexPack[] = [];
+  #packs: { id: PackId; json: string }[] = [];
   #blobCount = 0;
   #begunMs = 0;
   #saves: Promise<void> = Promise.resolve();
@@ -42,13 +45,11 @@ export class IndexWriter {
   /** Takes a pack that is durable. */
   add(pack: UploadedPack): void {
     if (this.#packs.length === 0) this.#begunMs = this.#clock.monotonicMs();
-    this.#packs.push({
-      id: pack.id,
-      blobs: pack.entries.map((entry) => ({ ...entry, id: toHex(entry.id) as BlobId })),
-    });
+    const blobs = pack.entries.map((entry) => ({ ...entry, id: toHex(entry.id) as BlobId }));
+    this.#packs.push({ id: pack.id, json: encodePack({ id: pack.id, blobs }) });
     this.#blobCount += pack.entries.length;
     const age = this.#clock.monotonicMs() - this.#begunMs;
-    if (this.#blobCount >= indexBlobCountMax || age >= ageMaxMs) this.#save();
+    if (this.#blobCount >= blobCountMax || age >= ageMaxMs) this.#save();
   }
 
   /** Writes what is collected and waits for every index file so far. */
@@ -64,7 +65,7 @@ export class IndexWriter {
   }
 
   /** An index file that names packs that are gone would make others rely on them. */
-  async #deleteIfUntrue(id: IndexId, packs: readonly IndexPack[]): Promise<void> {
+  async #deleteIfUntrue(id: IndexId, packs: readonly { id: PackId }[]): Promise<void> {
     for (const pack of packs) {
       if (await this.#unpacked.storage.stat(nameOf('data', pack.id))) continue;
       return this.#unpacked.delete('index', id);
@@ -73,8 +74,11 @@ export class IndexWriter {
 
   #save(): void {
     if (this.#packs.length === 0) return;
-    const packs = this.#packs;
-    const json = encodeIndex({ packs });
+    const packs = this.#packs.map(({ id }) => ({ id }));
+    const json = joinIndex(
+      this.#packs.map((pack) => pack.json),
+      [],
+    );
     this.#packs = [];
     this.#blobCount = 0;
     this.#saves = this.#saves

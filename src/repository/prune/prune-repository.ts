@@ -38,7 +38,6 @@ interface PruneProgress {
 export type { PruneReport };
 
 const dayMs = 86_400_000;
-const packSizeDefault = 16 * 1024 * 1024;
 /** Restic's smallest pack, and how far a pack may stay below. */
 const smallPackBytes = 0.8 * 4 * 1024 * 1024;
 const deletersMax = 16;
@@ -120,7 +119,7 @@ class PruneRun {
     const total = plan.repack.reduce((sum, pack) => sum + plan.facts.usedBytes[pack]!, 0);
     this.#tell({ phase: 'repack', repackBytesTotal: total });
     await repackBlobs(this.#repository, plan, {
-      packSizeBytes: this.#options.packSizeBytes ?? packSizeDefault,
+      packSizeBytes: this.#options.packSizeBytes,
       compressPlain: this.#repackOptions.repackUncompressed,
       onBytes: (count) => this.#tell({ repackBytesDone: this.#progress.repackBytesDone + count }),
       lock: this.#lock,

@@ -15,7 +15,7 @@ import type { Repository } from '../repository.ts';
 import type { PrunePlan } from './plan-prune.ts';
 
 export interface RepackRunOptions {
-  packSizeBytes: number;
+  packSizeBytes: number | undefined;
   /** Compress what is stored uncompressed. */
   compressPlain: boolean;
   /** Told the sealed bytes of what was copied. */
@@ -40,7 +40,11 @@ export async function repackBlobs(
   const context = await repository.writeContext(options.lock);
   // An index of its own, because in the repository's all these blobs are known already.
   const index = new RepositoryIndex(0);
-  const session = new WriteSession({ ...context, index }, { packSizeBytes: options.packSizeBytes });
+  const { packSizeBytes } = options;
+  const session = new WriteSession(
+    { ...context, index },
+    packSizeBytes === undefined ? {} : { packSizeBytes },
+  );
   try {
     const repacker = new Repacker(repository, plan, session, options);
     await repacker.run();

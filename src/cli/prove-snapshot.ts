@@ -9,6 +9,7 @@ export async function proveSnapshot(
   { output, signal }: Session<unknown>,
   repository: Repository,
   snapshot: StoredSnapshot,
+  parent?: StoredSnapshot,
 ): Promise<ReadBackOutcome | undefined> {
   let bytesDone = 0;
   const outcome = await withProgress(
@@ -18,6 +19,7 @@ export async function proveSnapshot(
       readBack({
         repository,
         snapshot,
+        parent,
         onBytes: (count) => {
           bytesDone += count;
         },
@@ -26,9 +28,13 @@ export async function proveSnapshot(
       }),
   );
   if (!outcome) return undefined;
-  const { collections, entries, documents, bytes, problems } = outcome;
+  const { collections, entries, documents, bytes, problems, unchanged } = outcome;
   const oplog = entries > 0 ? `${counted(entries, 'entry', 'entries')} of the oplog, ` : '';
   const read = `${oplog}${counted(documents, 'document')} of ${counted(collections, 'collection')}, ${formatSize(bytes)}`;
+  if (unchanged !== undefined)
+    output.note(
+      `${unchanged} of ${counted(collections, 'collection')} as in snapshot ${parent!.id.slice(0, 8)}: their data cost no storage`,
+    );
   output.note(
     problems.length === 0
       ? `read back: matched (${read})`

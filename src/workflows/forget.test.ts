@@ -82,3 +82,29 @@ test('refuses a policy that keeps nothing, and stops at a snapshot that cannot b
     [],
   );
 });
+
+test('slices of an oplog are not thinned out: they go with the full backups that lead to them', async () => {
+  const at = (minute: number): string => `${1_700_000_000 + minute * 60}:1/1`;
+  let day = 0;
+  const save = async (path: string, tag: string): Promise<StoredSnapshot> => {
+    const timeNs = BigInt(Date.UTC(2026, 0, 1)) * 1_000_000n + BigInt(++day) * dayNs;
+    const options = { paths: [path], timeNs, tags: [tag], hostname: 'db1' };
+    return (await writeSnapshot(repository, options, async () => {})).snapshot!;
+  };
+  const full = (minute: number) => save('/mongodb-db', `oplog=${at(minute)}`);
+  const slice = (from: number, to: number) =>
+    save('/mongodb-db/dump/oplog.bson', `oplog=${at(from)}..${at(to)}`);
+  const first = await full(0);
+  const slices = [await slice(0, 10), await slice(10, 20), await slice(20, 30)];
+  const second = await full(15);
+  const { groups } = await forget({ repository, policy: { last: 2 }, dryRun: true });
+  assert.deepEqual(
+    groups.flatMap((group) => group.forget),
+    [],
+  );
+  const { forgottenCount } = await forget({ repository, policy: { last: 1 } });
+  assert.equal(forgottenCount, 2);
+  // The second full backup lies in the second slice.
+  assert.deepEqual((await left()).sort(), [slices[1]!.id, slices[2]!.id, second.id].sort());
+  assert.ok(!(await left()).includes(first.id));
+});

@@ -6,6 +6,8 @@ import {
   type StoredSnapshot,
 } from '#repository';
 import { decideRetention, type GroupBy, type GroupDecision, type RetentionPolicy } from '#retention';
+import { decideSlices } from './decide-slices.ts';
+import { isSlice } from './oplog-line.ts';
 
 export interface ForgetRequest {
   repository: Repository;
@@ -29,17 +31,23 @@ export interface ForgetOutcome {
 }
 
 /**
- * Drops the snapshots that a retention policy does not keep. Their space is freed by a prune.
+ * Drops the snapshots that a retention policy does not keep. Their space is freed by a prune. Slices of an oplog follow
+ * the full backups that they need.
  * @throws RetentionError 'retention.empty-policy', 'retention.policy'
  */
 export async function forget(request: ForgetRequest): Promise<ForgetOutcome> {
   const { repository, policy, groupBy, filter = {}, onForgotten, signal } = request;
-  const decide = (snapshots: readonly StoredSnapshot[]): GroupDecision<StoredSnapshot>[] =>
-    decideRetention(
-      snapshots.filter((snapshot) => matchesFilter(snapshot, filter)),
+  const decide = (snapshots: readonly StoredSnapshot[]): GroupDecision<StoredSnapshot>[] => {
+    const wanted = snapshots.filter((snapshot) => matchesFilter(snapshot, filter));
+    const decided = decideRetention(
+      wanted.filter((snapshot) => !isSlice(snapshot)),
       policy,
       { nowMs: repository.clock.nowMs(), ...(groupBy ? { groupBy } : {}) },
     );
+    const going = new Set(decided.flatMap((group) => group.forget));
+    const staying = new Set(snapshots.filter((snapshot) => !isSlice(snapshot) && !going.has(snapshot)));
+    return [...decided, ...decideSlices(wanted, snapshots, staying)];
+  };
   if (request.dryRun) {
     await using lock = await repository.lock({ exclusive: false, signal });
     return { groups: decide(await repository.snapshots({ signal: lock.signal })), forgottenCount: 0 };

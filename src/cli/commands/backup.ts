@@ -115,7 +115,10 @@ async function run(session: Session<Options>, paths: string[]): Promise<number> 
       }),
   ).finally(close);
   const { snapshot } = outcome;
-  const proof = snapshot && options.readBack ? await proveSnapshot(session, repository, snapshot) : undefined;
+  const proof =
+    snapshot && options.readBack
+      ? await proveSnapshot(session, repository, snapshot, outcome.parent)
+      : undefined;
   tell(session, outcome, { seconds: live.elapsedSeconds, proof });
   const isPartial = problems.length > 0 || [outcome, proof].some((one) => one && one.state !== 'succeeded');
   return isPartial ? exitCodePartial : 0;
@@ -217,6 +220,7 @@ function tell(
       total_duration: seconds,
       problems: outcome.problems.length + (proof?.problems.length ?? 0),
       ...(proof ? { read_back: proof.state === 'succeeded' ? 'matched' : 'differs' } : {}),
+      ...(proof?.unchanged === undefined ? {} : { collections_unchanged: proof.unchanged }),
       snapshot_id: snapshot?.id,
       immutable_until: outcome.immutableUntil?.toISOString(),
     });

@@ -22,7 +22,8 @@ const mayImport: Record<string, readonly string[]> = {
   jobs: ['base', 'catalog'],
   repository: ['base', 'storage'],
   access: ['base', 'catalog'],
-  workflows: [
+  workflows: ['base', 'storage', 'sources', 'retention', 'repository'],
+  plans: [
     'base',
     'contract',
     'schedule',
@@ -32,6 +33,7 @@ const mayImport: Record<string, readonly string[]> = {
     'catalog',
     'jobs',
     'repository',
+    'workflows',
   ],
   cli: [
     'base',
@@ -44,7 +46,7 @@ const mayImport: Record<string, readonly string[]> = {
     'repository',
     'workflows',
   ],
-  server: ['base', 'contract', 'storage', 'catalog', 'jobs', 'access', 'repository', 'workflows'],
+  server: ['base', 'contract', 'storage', 'catalog', 'jobs', 'access', 'repository', 'plans'],
   'main.ts': ['server', 'cli'],
 };
 

@@ -1,7 +1,7 @@
 import type { Access } from '#access';
 import type { Clock } from '#base';
 import type { JobRunner } from '#jobs';
-import type { Records, Surroundings } from '#workflows';
+import type { Records, Surroundings } from '#plans';
 
 /** What routes work with. */
 export interface ServerContext {

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { basename, resolve } from 'node:path';
 import type { Random } from '#base';
-import { lookAtRepository, makeRepository, type Records } from '#workflows';
+import { lookAtRepository, makeRepository, type Records } from '#plans';
 import type { ServerContext } from './context.ts';
 import type { StateFolder } from './state-folder.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '#base';
-import type { Records } from '#workflows';
+import type { Records } from '#plans';
 import { ServerError } from './errors.ts';
 
 /** Gives what a reference stands for: `env:NAME`, `file:/path`, `sealed:ID`. @throws ServerError 'server.secret' */

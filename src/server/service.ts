@@ -5,7 +5,7 @@ import { Access } from '#access';
 import { type Clock, messageOf, systemClock, systemRandom } from '#base';
 import { lockState } from '#catalog';
 import { JobRunner, openEngineStore } from '#jobs';
-import { backupJob, capacityOf, openRecords, Scheduler, type Surroundings, selfJob } from '#workflows';
+import { backupJob, capacityOf, openRecords, Scheduler, type Surroundings, selfJob } from '#plans';
 import type { ServerContext } from './context.ts';
 import { furnish } from './first-run.ts';
 import { secretOf } from './secrets.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { systemClock } from '#base';
 import type { JobId, JobRecord } from '#catalog';
-import { jobOfPlan, statusOf } from '#workflows';
+import { jobOfPlan, statusOf } from '#plans';
 import { planFolder, selfPlanName } from '../first-run.ts';
 import { type Service, startService } from '../service.ts';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { Access } from '#access';
 import { systemClock, systemRandom } from '#base';
-import { openRecords } from '#workflows';
+import { openRecords } from '#plans';
 import { openStateFolder } from '../state-folder.ts';
 import type { CommandSurroundings } from './serve.ts';
 

@@ -1,6 +1,6 @@
 import type { Configured } from '#catalog';
 import type { Overview, Plan, PlanSpec } from '#contract';
-import { overviewSentence, type Records, statusOf } from '#workflows';
+import { overviewSentence, type Records, statusOf } from '#plans';
 
 export async function presentPlan(
   records: Records,

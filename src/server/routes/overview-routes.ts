@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Name, Overview, RetentionPreview, RetentionPreviewInput, targetsOf } from '#contract';
-import { decidePlanRetention } from '#workflows';
+import { decidePlanRetention } from '#plans';
 import type { ServerContext } from '../context.ts';
 import { compact } from '../present/present-job.ts';
 import { overviewOf, presentPlan } from '../present/present-plan.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Configured } from '#catalog';
 import { Job, Name, Plan, PlanInput, type PlanSpec, RunInput } from '#contract';
-import { isUnderWay, jobOfPlan } from '#workflows';
+import { isUnderWay, jobOfPlan } from '#plans';
 import type { ServerContext } from '../context.ts';
 import { ServerError } from '../errors.ts';
 import { callerOfRequest } from '../guard.ts';

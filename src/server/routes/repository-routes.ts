@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { type Clock, HoldfastError, messageOf, systemRandom } from '#base';
 import type { Configured } from '#catalog';
 import { Name, Repository, RepositorySpec, type RepositoryStatus, StorageSpec, StorageTest } from '#contract';
+import { lookAtRepository, makeRepository, openStorageSpec } from '#plans';
 import { parseLocation, probeStorage, type Storage } from '#storage';
-import { lookAtRepository, makeRepository, openStorageSpec } from '#workflows';
 import type { ServerContext } from '../context.ts';
 import { ServerError } from '../errors.ts';
 

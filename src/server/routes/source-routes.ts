@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Configured } from '#catalog';
 import { Name, Source, SourceSpec } from '#contract';
-import { openSourceSpec } from '#workflows';
+import { openSourceSpec } from '#plans';
 import type { ServerContext } from '../context.ts';
 import { ServerError } from '../errors.ts';
 import type { App } from './app-type.ts';

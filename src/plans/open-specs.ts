@@ -12,7 +12,7 @@ import { sizeBytes } from '#contract';
 import { type OpenOptions as OpenRepositoryOptions, openRepository, type Repository } from '#repository';
 import { bucketRootOf, bucketSource, filesSource, openMongoSource, type Source } from '#sources';
 import { type OpenOptions, openStorage, parseLocation, type S3Options, type Storage } from '#storage';
-import { WorkflowError } from '../errors.ts';
+import { WorkflowError } from '#workflows';
 
 /** What the words of a configuration need to become open things. */
 export interface Surroundings {

@@ -1,6 +1,6 @@
 import type { Configured, JobRecord, NewJob } from '#catalog';
 import { type PlanSpec, type SelfPlan, targetsOf } from '#contract';
-import { WorkflowError } from '../errors.ts';
+import { WorkflowError } from '#workflows';
 import type { BackupJobInput } from './backup-job.ts';
 import type { Records } from './records.ts';
 import type { SelfJobInput } from './self-job.ts';

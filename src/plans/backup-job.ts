@@ -9,9 +9,7 @@ import {
   type StoredSnapshot,
   type WriteProgress,
 } from '#repository';
-import { backup } from '../backup.ts';
-import type { Problem } from '../outcome.ts';
-import { readBack } from '../read-back.ts';
+import { backup, type Problem, readBack } from '#workflows';
 import { applyRetention } from './apply-retention.ts';
 import { type Opened, openRepositorySpec, openSourceSpec, type Surroundings } from './open-specs.ts';
 import { type PartResult, reasonOfProblems, verdictOf } from './part-result.ts';

@@ -1,6 +1,6 @@
 import type { JobVerdict } from '#catalog';
 import type { JobResult, Reason } from '#contract';
-import type { FinalState, Problem } from '../outcome.ts';
+import type { FinalState, Problem } from '#workflows';
 
 /** What came of one source in one repository. */
 export interface PartResult extends Omit<JobResult, 'state'> {

@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ImmutableRule, type Repository, saveImmutableRule } from '#repository';
+import { type RetentionPolicy, reachDaysOf } from '#retention';
 import { StorageError } from '#storage';
-import { counted } from './output.ts';
+import { counted, type Output } from './output.ts';
 
 export interface LockOptions {
   lockMode: ImmutableRule['mode'];
@@ -33,6 +34,37 @@ export async function setRule(repository: Repository, rule: ImmutableRule): Prom
   await retention.retainedUntil('config');
   await saveImmutableRule(repository, rule);
 }
+
+/** Where a policy keeps snapshots for longer than their lock lasts. */
+export function warnOfShortLock(
+  output: Output,
+  rule: ImmutableRule | undefined,
+  policy: RetentionPolicy,
+): void {
+  const reachDays = reachDaysOf(policy);
+  if (!rule || reachDays <= rule.days) return;
+  const reach = Number.isFinite(reachDays) ? `for ${counted(Math.ceil(reachDays), 'day')}` : 'without end';
+  output.warning(
+    `snapshots are locked for ${counted(rule.days, 'day')} and kept ${reach}: older ones can be deleted by whoever has the key of the storage. ${longerHint}`,
+  );
+}
+
+/** Where snapshots are there that are older than the lock of new ones will last. */
+export async function warnOfOlderSnapshots(
+  output: Output,
+  repository: Repository,
+  { days }: ImmutableRule,
+): Promise<void> {
+  const [oldest] = await repository.snapshots();
+  if (!oldest) return;
+  const ageDays = (repository.clock.nowMs() - Number(oldest.timeNs / 1_000_000n)) / 86_400_000;
+  if (ageDays <= days) return;
+  output.warning(
+    `the oldest snapshot is ${counted(Math.floor(ageDays), 'day')} old, the lock lasts ${counted(days, 'day')}: what is kept for longer can be deleted by whoever has the key of the storage. ${longerHint}`,
+  );
+}
+
+const longerHint = '`holdfast lock --lock-days` makes it longer.';
 
 /** `compliance, 30 days`. */
 export function describeRule({ mode, days }: ImmutableRule): string {

@@ -67,7 +67,7 @@ export const StorageTestLine = z
   .object({
     name: z.string().describe('what was tried'),
     state: z
-      .enum(['kept', 'absent', 'broken'])
+      .enum(['kept', 'absent', 'risky', 'broken'])
       .describe('absent: the storage has no such power, and need not'),
     note: z.string().optional(),
     hint: z.string().optional(),

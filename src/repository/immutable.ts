@@ -1,4 +1,6 @@
-import { type LockMode, type ReadOptions, StorageError } from '#storage';
+import { collect } from '#base';
+import { type FileVersion, type LockMode, type ReadOptions, StorageError } from '#storage';
+import { RepositoryError } from './errors.ts';
 import { forEachAtOnce } from './for-each-at-once.ts';
 import type { BlobId } from './format/ids.ts';
 import { malformed, parseJson, recordOf } from './format/json.ts';
@@ -15,6 +17,11 @@ export interface ImmutableRule {
   days: number;
 }
 
+interface FoundRule extends ImmutableRule {
+  /** Its file was hidden or written over by somebody who does not know the password; an older version told the rule. */
+  isTampered?: true;
+}
+
 /**
  * Ours, beside restic's files, which restic passes over. Sealed JSON `{"version":1,"mode":…,"days":…}`; 0 days are
  * no rule, since a locked file cannot be deleted.
@@ -22,23 +29,62 @@ export interface ImmutableRule {
 const ruleName = 'holdfast/immutable';
 const whatItIs = 'the rule of immutability';
 
-/** The repository's own rule; undefined when it has none. @throws RepositoryError 'repository.damaged' */
+/**
+ * The repository's own rule; undefined when it has none. Where the storage keeps versions, a file that was hidden or
+ * written over does not end the rule: the newest version that is really ours counts.
+ * @throws RepositoryError 'repository.damaged'
+ */
 export async function loadImmutableRule(
   repository: Repository,
-  options?: ReadOptions,
-): Promise<ImmutableRule | undefined> {
-  let sealed: Uint8Array;
+  options: ReadOptions = {},
+): Promise<FoundRule | undefined> {
   try {
-    sealed = await readWhole(repository.storage, ruleName, options);
+    return ruleIn(repository, await readWhole(repository.storage, ruleName, options));
   } catch (error) {
-    if (error instanceof StorageError && error.code === 'storage.not-found') return undefined;
-    throw error;
+    const isAbsent = error instanceof StorageError && error.code === 'storage.not-found';
+    const isForeign = error instanceof RepositoryError;
+    if (!isAbsent && !isForeign) throw error;
+    const rule = await ruleInVersions(repository, options);
+    if (rule) return { ...rule, isTampered: true };
+    if (isForeign) throw error;
+    return undefined;
   }
+}
+
+function ruleIn(repository: Repository, sealed: Uint8Array): ImmutableRule | undefined {
   const { version, mode, days } = recordOf(parseJson(repository.unpacked.open(sealed), whatItIs), whatItIs);
   if (version !== 1 || (mode !== 'governance' && mode !== 'compliance') || !isDays(days))
     throw malformed(whatItIs, 'mode or days are missing');
   return days === 0 ? undefined : { mode, days };
 }
+
+/** Who may not list versions sees none. */
+async function ruleInVersions(
+  repository: Repository,
+  options: ReadOptions,
+): Promise<ImmutableRule | undefined> {
+  const { versions } = repository.storage;
+  if (!versions) return undefined;
+  try {
+    const contents: FileVersion[] = [];
+    for await (const version of versions.list(ruleName, options))
+      if (version.name === ruleName && !version.isDeleteMarker) contents.push(version);
+    contents.sort((a, b) => (b.modifiedAt?.getTime() ?? 0) - (a.modifiedAt?.getTime() ?? 0));
+    for (const { versionId } of contents) {
+      try {
+        return ruleIn(repository, await collect(versions.read(ruleName, versionId, undefined, options)));
+      } catch (error) {
+        if (!(error instanceof RepositoryError)) throw error;
+      }
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof StorageError && untold.includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+const untold: readonly string[] = ['storage.access-denied', 'storage.unsupported'];
 
 /** Sets the rule for snapshots to come; undefined ends it. What is locked stays so until its date. */
 export async function saveImmutableRule(
@@ -48,6 +94,52 @@ export async function saveImmutableRule(
   const { mode, days } = rule ?? { mode: 'governance', days: 0 };
   const json = JSON.stringify({ version: 1, mode, days });
   await repository.storage.write(ruleName, repository.unpacked.seal('index', json).bytes);
+}
+
+/** What became of a snapshot by the rule. */
+interface KeptImmutable {
+  /** Nobody can delete it before. */
+  until?: Date;
+  /** 'tampered': the rule was put back and heeded; 'lost': there is none, and the snapshot before was locked. */
+  fault?: 'tampered' | 'lost';
+}
+
+/**
+ * Locks a new snapshot by the repository's rule, where it has one, and tells when somebody meddled with the rule.
+ * @throws StorageError 'storage.unsupported' when the place has no object lock
+ */
+export async function keepImmutable(
+  repository: Repository,
+  { snapshot, before }: { snapshot: StoredSnapshot; before: StoredSnapshot | undefined },
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<KeptImmutable> {
+  const rule = await loadImmutableRule(repository, options);
+  if (!rule) {
+    const isLost = before && (await hasLostRule(repository, { snapshot, before }, options));
+    return isLost ? { fault: 'lost' } : {};
+  }
+  if (rule.isTampered) await saveImmutableRule(repository, rule);
+  const { until } = await makeImmutable(repository, snapshot, rule, options);
+  return { until, ...(rule.isTampered && { fault: 'tampered' as const }) };
+}
+
+/**
+ * Whether the snapshot before was locked although the repository has no rule now: then somebody took the rule away,
+ * unless the bucket itself locks what is written.
+ */
+async function hasLostRule(
+  { storage, clock }: Repository,
+  { snapshot, before }: { snapshot: StoredSnapshot; before: StoredSnapshot },
+  options?: ReadOptions,
+): Promise<boolean> {
+  const { retention } = storage;
+  // An ended rule is still there, with 0 days.
+  if (!retention || (await storage.stat(ruleName, options))) return false;
+  const isLocked = async ({ id }: StoredSnapshot): Promise<boolean> => {
+    const until = await retention.retainedUntil(nameOf('snapshots', id), options);
+    return until !== undefined && until.getTime() > clock.nowMs();
+  };
+  return (await isLocked(before)) && !(await isLocked(snapshot));
 }
 
 interface MadeImmutable {
@@ -64,7 +156,7 @@ const requestsMax = 16;
  * repeated. The date is the end of a day (UTC), so that further backups of one day find it set.
  * @throws StorageError 'storage.unsupported' when the place has no object lock
  */
-export async function makeImmutable(
+async function makeImmutable(
   repository: Repository,
   snapshot: StoredSnapshot,
   { mode, days }: ImmutableRule,

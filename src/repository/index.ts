@@ -12,7 +12,7 @@ export type { CompressionMode } from './crypto/blob-codec.ts';
 export { RepositoryError } from './errors.ts';
 export { type Executor, inlineExecutor, threadExecutor } from './executor/executor.ts';
 export type { BlobId, KeyId, PackId, SnapshotId } from './format/ids.ts';
-export { type ImmutableRule, loadImmutableRule, makeImmutable, saveImmutableRule } from './immutable.ts';
+export { type ImmutableRule, keepImmutable, loadImmutableRule, saveImmutableRule } from './immutable.ts';
 export { type ListedKey, listKeys } from './keys/keys.ts';
 export { type AddKeyOptions, addKey, changePassword, removeKey } from './keys/manage-keys.ts';
 export { describeLock, type StoredLock } from './lock/lock-file.ts';

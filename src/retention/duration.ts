@@ -31,6 +31,11 @@ export function formatDuration(duration: Duration): string {
   return parts.join('') || '0h';
 }
 
+/** About as many: a month counts 30. */
+export function daysOf({ years, months, days, hours }: Duration): number {
+  return years * 365 + months * 30 + days + hours / 24;
+}
+
 export function isZeroDuration({ years, months, days, hours }: Duration): boolean {
   return years === 0 && months === 0 && days === 0 && hours === 0;
 }

@@ -4,5 +4,5 @@ export { type Decision, decideRetention, type GroupDecision } from './decide.ts'
 export { type Duration, formatDuration, parseDuration } from './duration.ts';
 export { RetentionError, type RetentionErrorCode } from './errors.ts';
 export { type GroupBy, type GroupKey, groupSnapshots, parseGroupBy, type SnapshotGroup } from './group.ts';
-export { isEmptyPolicy, type RetentionPolicy } from './policy.ts';
+export { isEmptyPolicy, type RetentionPolicy, reachDaysOf } from './policy.ts';
 export type { RetentionSnapshot } from './snapshot.ts';

@@ -1,4 +1,4 @@
-import { type Duration, isZeroDuration } from './duration.ts';
+import { type Duration, daysOf, isZeroDuration } from './duration.ts';
 import { RetentionError } from './errors.ts';
 
 /**
@@ -61,4 +61,19 @@ export function assertSensible(policy: RetentionPolicy): void {
       hint: 'Give at least one rule, for example --keep-daily 14.',
     });
   }
+}
+
+const daysOfOne = { hourly: 1 / 24, daily: 1, weekly: 7, monthly: 30, yearly: 365 } as const;
+
+/**
+ * How many days back the rules reach when there is a snapshot in each period. What keeps by number or by tags alone
+ * tells no time and counts as nothing.
+ */
+export function reachDaysOf(policy: RetentionPolicy): number {
+  const periods = Object.entries(daysOfOne) as [keyof typeof daysOfOne, number][];
+  const counted = periods.map(([rule, days]) => {
+    const count = policy[rule] ?? 0;
+    return count < 0 ? Number.POSITIVE_INFINITY : count * days;
+  });
+  return Math.max(...counted, ...durations.map((rule) => (policy[rule] ? daysOf(policy[rule]) : 0)));
 }

@@ -96,6 +96,10 @@ export interface Retention {
   retainedUntil(name: string, options?: ReadOptions): Promise<Date | undefined>;
   /** What `delete` refuses as locked is seen no more; its bytes stay, as an older version. */
   hide(name: string, options?: ReadOptions): Promise<void>;
+  /** Deletes the current version whatever its lock says, where it is of governance and our login may lift it. */
+  deleteLocked(name: string, options?: ReadOptions): Promise<void>;
+  /** Sets the lock of the whole place to what it is already: succeeds when our login may change it. */
+  resetDefault(options?: ReadOptions): Promise<void>;
 }
 
 /** What a bucket keeps beside the bytes of an object, each text as the server gives it. */

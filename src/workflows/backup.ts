@@ -6,7 +6,7 @@ import type {
   WriteSnapshotOptions,
   WrittenSnapshot,
 } from '#repository';
-import { loadImmutableRule, makeImmutable, writeSnapshot } from '#repository';
+import { keepImmutable, writeSnapshot } from '#repository';
 import type { Source, SourceEvent } from '#sources';
 import { makeRoom, type RoomMade, type WhenFull } from './make-room.ts';
 import { type FinalState, type Problem, stateOf } from './outcome.ts';
@@ -79,7 +79,7 @@ export async function backup(request: BackupRequest): Promise<BackupOutcome> {
       for await (const event of source.read(signal)) await apply(writer, event, note);
     },
   );
-  const immutableUntil = await locked(request, written.snapshot, note);
+  const immutableUntil = await locked(request, written, note);
   return {
     ...written,
     problems,
@@ -106,20 +106,30 @@ async function roomFor(request: BackupRequest, signal: AbortSignal): Promise<Rep
 
 /** Before the snapshot is reported it is locked. A snapshot that is not is there all the same: *warning*. */
 async function locked(
-  { repository, signal }: BackupRequest,
-  snapshot: StoredSnapshot | undefined,
+  request: BackupRequest,
+  { snapshot, parent }: WrittenSnapshot,
   note: (problem: Problem) => void,
 ): Promise<Date | undefined> {
   if (!snapshot) return undefined;
+  const { repository, signal } = request;
+  const noteOdd = (path: string, error: Error): void => note({ path, error, gravity: 'odd' });
+  const path = `snapshot ${snapshot.id.slice(0, 8)}`;
   try {
-    const rule = await loadImmutableRule(repository, { signal });
-    return rule && (await makeImmutable(repository, snapshot, rule, { signal })).until;
+    const kept = await keepImmutable(repository, { snapshot, before: parent }, { signal });
+    if (kept.fault) noteOdd(path, new Error(ruleFaults[kept.fault]));
+    return kept.until;
   } catch (error) {
     signal?.throwIfAborted();
-    note({ path: `snapshot ${snapshot.id.slice(0, 8)}`, error: asError(error), gravity: 'odd' });
+    noteOdd(path, asError(error));
     return undefined;
   }
 }
+
+const ruleFaults = {
+  tampered:
+    'the file of the lock rule was hidden or written over by somebody with the key of the storage; it was put back and heeded. See `holdfast check --as-of`',
+  lost: 'it is not locked, and the one before it is: the lock rule is gone. Set it again with `holdfast lock`, and find out who has the key of the storage',
+};
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));

@@ -10,12 +10,13 @@ import {
   forgetSnapshots,
   initRepository,
   loadImmutableRule,
+  openRepository,
   pruneRepository,
   type Repository,
   saveImmutableRule,
 } from '#repository';
 import { filesSource } from '#sources';
-import { openStorage, type Storage } from '#storage';
+import { openStorage, type Storage, StorageError } from '#storage';
 import { backup } from '#workflows';
 import { holdfast, jsonLines } from '../command/holdfast.ts';
 import { Restic } from '../servers/restic.ts';
@@ -170,4 +171,61 @@ test('by command: a place without object lock takes no rule', async () => {
     assert.equal(status, 1);
     assert.match(stderr, /no object lock|missing object ?lock/i);
   }
+});
+
+test('a rule that was hidden or written over is put back and heeded, and a backup says so', async () => {
+  const repository = await newRepository('locks');
+  const { storage } = repository;
+  assert.equal((await backUp(repository, 'one')).state, 'succeeded');
+  const attacks = [
+    () => storage.retention!.hide('holdfast/immutable'),
+    () => storage.write('holdfast/immutable', Buffer.from('not sealed by us, and longer than a seal')),
+  ];
+  for (const [i, attack] of attacks.entries()) {
+    await attack();
+    assert.deepEqual(await loadImmutableRule(repository), { ...rule, isTampered: true });
+    const { state, problems, immutableUntil } = await backUp(repository, `attack ${i}`);
+    assert.equal(state, 'warning');
+    assert.match(problems[0]!.error.message, /hidden or written over .* put back/);
+    assert(immutableUntil);
+    assert.deepEqual(await loadImmutableRule(repository), rule);
+  }
+});
+
+test('where older versions cannot be listed, an unlocked snapshot after a locked one is told', async () => {
+  const repository = await newRepository('locks');
+  const { storage } = repository;
+  await backUp(repository, 'one');
+  await storage.retention!.hide('holdfast/immutable');
+  const denied = async function* (): AsyncGenerator<never> {
+    yield* [];
+    throw new StorageError('storage.access-denied', 'no');
+  };
+  const limited = await openRepository({
+    storage: {
+      ...storage,
+      capabilities: storage.capabilities,
+      versions: { ...storage.versions!, list: denied },
+    },
+    password,
+  });
+  const { state, problems, immutableUntil } = await backUp(limited, 'two');
+  assert.deepEqual([state, immutableUntil], ['warning', undefined]);
+  assert.match(problems[0]!.error.message, /not locked, and the one before it is/);
+});
+
+test('by command: a lock that is shorter than the retention is told', async () => {
+  const bucket = await server.makeBucket({ keeps: 'locks' });
+  const at = ['-r', `s3:${server.endpoint}/${bucket}/short`];
+  assert.equal(holdfast(['init', ...at, '--lock-days', '2'], { env }).status, 0);
+  const file = join(folder, 'file');
+  holdfast(['backup', file, ...at, '--time', '2026-01-02 03:04:05'], { env });
+  assert.match(
+    holdfast(['lock', ...at], { env }).stderr,
+    /oldest snapshot is \d+ days old, the lock lasts 2 days/,
+  );
+  const forget = (...rules: string[]) => holdfast(['forget', ...at, ...rules, '--dry-run'], { env }).stderr;
+  assert.match(forget('--keep-daily', '14'), /locked for 2 days and kept for 14 days/);
+  assert.match(forget('--keep-monthly', 'unlimited'), /kept without end/);
+  assert.equal(forget('--keep-daily', '2'), '');
 });

@@ -31,9 +31,15 @@ for (const keeps of [undefined, 'versions', 'locks'] as const) {
     const location = `s3:${server.endpoint}/${bucket}/a/b`;
     const { status, stdout } = holdfast(['storage', 'test', location, '--json'], { env });
     assert.equal(status, 0, stdout);
-    const states = Object.fromEntries(jsonLines(stdout).map(({ name, state }) => [name, state]));
+    const results = jsonLines(stdout);
+    const states = Object.fromEntries(results.map(({ name, state }) => [name, state]));
     assert.equal(states['older versions'], keeps ? 'kept' : 'absent');
     assert.equal(states['object lock'], keeps === 'locks' ? 'kept' : 'absent');
+    assert.equal(states['lock a file'], keeps === 'locks' ? 'kept' : 'absent');
+    const risks = String(results.find(({ name }) => name === 'rights that are not too wide')!.note);
+    assert.equal(/DeleteObjectVersion/.test(risks), keeps !== undefined);
+    for (const right of [/BypassGovernanceRetention/, /PutBucketObjectLockConfiguration/])
+      assert.equal(right.test(risks), keeps === 'locks', 'the root of the server may everything');
     assert.deepEqual([states['create only what is absent'], states.delete], ['kept', 'kept']);
     const left = await server.client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
     assert.deepEqual([left.Versions ?? [], left.DeleteMarkers ?? []], [[], []]);

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { forgetSnapshots, type StoredSnapshot } from '#repository';
+import { forgetSnapshots, loadImmutableRule, type StoredSnapshot } from '#repository';
 import type { GroupDecision } from '#retention';
 import { type ForgetOutcome, forget } from '#workflows';
 import { CliError } from '../errors.ts';
+import { warnOfShortLock } from '../lock-options.ts';
 import { counted, formatTime, table } from '../output.ts';
 import { addPolicyOptions, type PolicyOptions, policyOf } from '../policy-options.ts';
 import { addPruneOptions, type PruneChoices, pruneAndTell } from '../prune-options.ts';
@@ -46,6 +47,7 @@ async function run(session: Session<Options>, ids: string[]): Promise<number> {
     else tellCount(session, count);
   } else {
     const { groupBy, dryRun } = options;
+    warnOfShortLock(output, await loadImmutableRule(repository), policyOf(options));
     const outcome = await forget({
       repository,
       policy: policyOf(options),

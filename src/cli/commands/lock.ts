@@ -1,7 +1,13 @@
 import type { Command } from 'commander';
 import { loadImmutableRule, saveImmutableRule } from '#repository';
 import { CliError } from '../errors.ts';
-import { addLockOptions, describeRule, type LockOptions, setRule } from '../lock-options.ts';
+import {
+  addLockOptions,
+  describeRule,
+  type LockOptions,
+  setRule,
+  warnOfOlderSnapshots,
+} from '../lock-options.ts';
 import { action, examples, type Session } from '../session.ts';
 
 interface Options extends LockOptions {
@@ -32,6 +38,9 @@ async function run({ options, output, open }: Session<Options>): Promise<number>
   if (off) await saveImmutableRule(repository, undefined);
   else if (lockDays !== undefined) await setRule(repository, { mode: lockMode, days: lockDays });
   const rule = await loadImmutableRule(repository);
+  if (rule?.isTampered)
+    output.warning('the file of the rule was hidden or written over; the next backup puts it back');
+  if (rule) await warnOfOlderSnapshots(output, repository, rule);
   if (output.isJson) output.object({ message_type: 'lock', mode: rule?.mode, days: rule?.days ?? 0 });
   else output.line(rule ? `new snapshots are locked: ${describeRule(rule)}` : 'snapshots are not locked');
   return 0;

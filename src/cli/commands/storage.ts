@@ -45,7 +45,7 @@ async function run({ options, output, signal }: Session<Options>, location: stri
   return brokenCount === 0 ? 0 : 1;
 }
 
-const marks = { kept: 'works ', absent: 'absent', broken: 'FAILED' } as const;
+const marks = { kept: 'works ', absent: 'absent', risky: 'RISKY ', broken: 'FAILED' } as const;
 
 function tell(output: Output, { name, state, note, durationMs, error }: ProbeResult): void {
   const hint = error instanceof HoldfastError ? error.hint : undefined;
@@ -56,7 +56,7 @@ function tell(output: Output, { name, state, note, durationMs, error }: ProbeRes
     return;
   }
   const line = reason === undefined ? `${marks[state]}  ${name}` : `${marks[state]}  ${name}: ${reason}`;
-  if (state === 'broken') output.line(line);
+  if (state === 'broken' || state === 'risky') output.line(line);
   else output.note(line);
   if (hint) output.line(`        hint: ${hint}`);
 }

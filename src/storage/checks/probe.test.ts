@@ -38,6 +38,8 @@ test('tells what a folder can do, and leaves nothing', async () => {
     clock: 'kept',
     'older versions': 'absent',
     'object lock': 'absent',
+    'lock a file': 'absent',
+    'rights that are not too wide': 'absent',
     'find unfinished uploads': 'kept',
     'free room': 'kept',
     delete: 'kept',

@@ -3,6 +3,8 @@ import { StorageError, type StorageErrorCode } from '../errors.ts';
 import type { Storage } from '../storage.ts';
 import { type CheckResult, runCheck } from './check.ts';
 import { expectContent, expectError, itemsOf, listedNames, randomBytes } from './expect.ts';
+import { lockSteps } from './lock-steps.ts';
+import { Absent, type ProbeSite, type ProbeStep, Risky, smallBytes } from './probe-step.ts';
 import { storageChecks } from './storage-checks.ts';
 
 export interface ProbeOptions {
@@ -14,7 +16,9 @@ export interface ProbeOptions {
 }
 
 /** One line of what a place can do. */
-export interface ProbeResult extends CheckResult {
+export interface ProbeResult extends Omit<CheckResult, 'state'> {
+  /** 'risky': it works, and somebody with our login could do what backups never need. */
+  state: CheckResult['state'] | 'risky';
   /** What was seen, in words: a speed, a date, why a power is absent. */
   note?: string;
 }
@@ -28,7 +32,7 @@ export async function* probeStorage(storage: Storage, options: ProbeOptions): As
   const prefix = `holdfast-probe-${toHex(options.random.fill(new Uint8Array(8)))}-`;
   const site: ProbeSite = { storage, prefix, clock: options.clock, random: options.random };
   const results: ProbeResult[] = [];
-  for (const step of steps) {
+  for (const step of [...plainSteps, ...lockSteps()]) {
     options.signal?.throwIfAborted();
     const result = await runStep(step, site);
     results.push(result);
@@ -46,29 +50,11 @@ export async function* probeStorage(storage: Storage, options: ProbeOptions): As
   }
 }
 
-interface ProbeSite {
-  storage: Storage;
-  /** Beginning of every name. No folder: a disk keeps those when they are empty. */
-  prefix: string;
-  clock: Clock;
-  random: Random;
-}
-
-interface Step {
-  name: string;
-  isNeeded?: boolean;
-  /** Resolves with what was seen; throws `Absent` when the place does not have the power. */
-  run(site: ProbeSite): Promise<string | undefined>;
-}
-
-/** The place does not have a power that it need not have. */
-class Absent extends Error {}
-
 const MiB = 1024 * 1024;
 const largeBytes = 20 * MiB;
 const skewMsMax = 5 * 60_000;
 
-const steps: readonly Step[] = [
+const plainSteps: readonly ProbeStep[] = [
   { name: 'list', isNeeded: true, run: lists },
   { name: 'write', isNeeded: true, run: writes },
   { name: 'read', isNeeded: true, run: reads },
@@ -84,7 +70,7 @@ const steps: readonly Step[] = [
   { name: 'free room', run: tellsRoom },
 ];
 
-async function runStep({ name, run }: Step, site: ProbeSite): Promise<ProbeResult> {
+async function runStep({ name, run }: ProbeStep, site: ProbeSite): Promise<ProbeResult> {
   const startMs = site.clock.monotonicMs();
   const [outcome] = await Promise.allSettled([run(site)]);
   const durationMs = Math.round(site.clock.monotonicMs() - startMs);
@@ -95,6 +81,7 @@ async function runStep({ name, run }: Step, site: ProbeSite): Promise<ProbeResul
   const { reason } = outcome;
   if (reason instanceof Absent || isCode(reason, 'storage.unsupported'))
     return { name, state: 'absent', durationMs, note: messageOf(reason) };
+  if (reason instanceof Risky) return { name, state: 'risky', durationMs, note: reason.message };
   return { name, state: 'broken', durationMs, error: reason };
 }
 
@@ -214,7 +201,6 @@ async function tellsRoom({ storage }: ProbeSite): Promise<string> {
   return `${formatSize(room.freeBytes)} of ${formatSize(room.totalBytes)} are free`;
 }
 
-const smallBytes = Buffer.from('holdfast tries this place out');
 const otherBytes = Buffer.from('holdfast tries this place out again');
 
 function speed(durationMs: number): string {

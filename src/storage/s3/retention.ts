@@ -1,8 +1,10 @@
 import {
   DeleteObjectCommand,
+  GetObjectLockConfigurationCommand,
   GetObjectRetentionCommand,
   HeadObjectCommand,
   type ObjectLockRetentionMode,
+  PutObjectLockConfigurationCommand,
   PutObjectRetentionCommand,
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../errors.ts';
@@ -62,6 +64,36 @@ export class S3Retention implements Retention {
     await this.#connection.ask(
       { action: `hide ${name}`, right: 's3:DeleteObject' },
       (client, options) => client.send(new DeleteObjectCommand(input), options),
+      signal,
+    );
+  }
+
+  async deleteLocked(name: string, { signal }: ReadOptions = {}): Promise<void> {
+    const address = { Bucket: this.#connection.bucket, Key: this.#keys.keyOf(name) };
+    const { VersionId } = await this.#connection.ask(
+      { action: `look at ${name}`, right: 's3:GetObject' },
+      (client, options) => client.send(new HeadObjectCommand(address), options),
+      signal,
+    );
+    const input = { ...address, VersionId, BypassGovernanceRetention: true };
+    await this.#connection.ask(
+      { action: `lift the lock of ${name}`, right: 's3:BypassGovernanceRetention' },
+      (client, options) => client.send(new DeleteObjectCommand(input), options),
+      signal,
+    );
+  }
+
+  async resetDefault({ signal }: ReadOptions = {}): Promise<void> {
+    const bucket = { Bucket: this.#connection.bucket };
+    const { ObjectLockConfiguration } = await this.#connection.ask(
+      { action: 'look at the lock of the bucket', right: 's3:GetBucketObjectLockConfiguration' },
+      (client, options) => client.send(new GetObjectLockConfigurationCommand(bucket), options),
+      signal,
+    );
+    await this.#connection.ask(
+      { action: 'change the lock of the bucket', right: 's3:PutBucketObjectLockConfiguration' },
+      (client, options) =>
+        client.send(new PutObjectLockConfigurationCommand({ ...bucket, ObjectLockConfiguration }), options),
       signal,
     );
   }

@@ -59,6 +59,8 @@ export const faultKindsOf: Record<Operation, readonly FaultKind[]> = {
   'extend-retention': withEffect,
   'retained-until': anywhere,
   hide: withEffect,
+  'delete-locked': withEffect,
+  'reset-default-lock': withEffect,
   'list-objects': anywhere,
   'read-object': [...anywhere, 'cut', 'short'],
   'stat-object': anywhere,

@@ -27,6 +27,8 @@ export type Operation =
   | 'extend-retention'
   | 'retained-until'
   | 'hide'
+  | 'delete-locked'
+  | 'reset-default-lock'
   | 'list-objects'
   | 'read-object'
   | 'stat-object'
@@ -158,6 +160,14 @@ function retentionAround(inner: Retention, treatment: Treatment): Retention {
       ),
     hide: (name, { signal } = {}) =>
       treatment.call({ operation: 'hide', name, signal }, (signal) => inner.hide(name, { signal })),
+    deleteLocked: (name, { signal } = {}) =>
+      treatment.call({ operation: 'delete-locked', name, signal }, (signal) =>
+        inner.deleteLocked(name, { signal }),
+      ),
+    resetDefault: ({ signal } = {}) =>
+      treatment.call({ operation: 'reset-default-lock', name: '', signal }, (signal) =>
+        inner.resetDefault({ signal }),
+      ),
   };
 }
 

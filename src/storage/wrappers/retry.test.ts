@@ -182,6 +182,8 @@ test('optional powers are kept and retried', async () => {
       extend: () => sometimes(undefined),
       retainedUntil: () => sometimes(until),
       hide: () => sometimes(undefined),
+      deleteLocked: () => sometimes(undefined),
+      resetDefault: () => sometimes(undefined),
     },
   });
   const storage = retry(withPowers, { clock });
@@ -194,7 +196,9 @@ test('optional powers are kept and retried', async () => {
   assert.equal(await storage.versions?.areKept(), true);
   await storage.retention?.extend('file', until);
   assert.equal(await storage.retention?.retainedUntil('file'), until);
-  assert.equal(failures, 18);
+  await storage.retention?.deleteLocked('file');
+  await storage.retention?.resetDefault();
+  assert.equal(failures, 22);
   assert.equal(retry(memory).versions, undefined);
   assert.equal(retry(memory).space, undefined);
 });

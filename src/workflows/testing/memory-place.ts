@@ -134,6 +134,8 @@ export class MemoryPlace implements Storage {
   readonly retention = {
     extend: async () => {},
     retainedUntil: async () => undefined,
+    deleteLocked: async () => {},
+    resetDefault: async () => {},
     hide: async (name: string) => {
       this.asked.push(`hide ${name}`);
       this.#keep(name, undefined, {});

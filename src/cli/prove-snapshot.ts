@@ -28,9 +28,10 @@ export async function proveSnapshot(
       }),
   );
   if (!outcome) return undefined;
-  const { collections, entries, documents, bytes, problems, unchanged } = outcome;
+  const { collections, entries, documents, bytes, problems, unchanged, consistency } = outcome;
   const oplog = entries > 0 ? `${counted(entries, 'entry', 'entries')} of the oplog, ` : '';
   const read = `${oplog}${counted(documents, 'document')} of ${counted(collections, 'collection')}, ${formatSize(bytes)}`;
+  if (consistency) output.note(consistency.sentence);
   if (unchanged !== undefined)
     output.note(
       `${unchanged} of ${counted(collections, 'collection')} as in snapshot ${parent!.id.slice(0, 8)}: their data cost no storage`,

@@ -19,6 +19,8 @@ type ReadBackCounts = Awaited<ReturnType<typeof readDumpBack>>;
 export interface ReadBackOutcome extends ReadBackCounts {
   state: FinalState;
   problems: Problem[];
+  /** Whether a dump is one point in time. */
+  consistency?: DumpManifest['consistency'];
   /** Collections whose count, bytes and hash are those of the parent's: they cost no storage. */
   unchanged?: number;
 }
@@ -47,7 +49,14 @@ export async function readBack(request: ReadBackRequest): Promise<ReadBackOutcom
   else return undefined;
   const before = dump && (await manifestBefore(request, lock.signal));
   const unchanged = before ? { unchanged: countUnchanged(dump.manifest, before) } : {};
-  return { ...counts, ...unchanged, problems, state: stateOf(problems) };
+  const { consistency } = dump?.manifest ?? {};
+  return {
+    ...counts,
+    ...unchanged,
+    ...(consistency ? { consistency } : {}),
+    problems,
+    state: stateOf(problems),
+  };
 }
 
 /** A parent that is damaged is no fault of this snapshot: then nothing is known of what changed. */

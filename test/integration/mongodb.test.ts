@@ -131,6 +131,7 @@ test('backs a whole deployment up as the folder that mongodump makes, with a man
   const summary = jsonLines(stdout).find((line) => line.message_type === 'summary')!;
   assert.equal(summary.state, 'succeeded');
   assert.equal(summary.read_back, 'matched');
+  assert.equal(summary.consistency, 'none');
   const top = restoreByRestic();
   assert.deepEqual(readdirSync(top).sort(), ['dump', 'manifest.json']);
   const dump = join(top, 'dump');

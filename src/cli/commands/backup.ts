@@ -220,6 +220,7 @@ function tell(
       total_duration: seconds,
       problems: outcome.problems.length + (proof?.problems.length ?? 0),
       ...(proof ? { read_back: proof.state === 'succeeded' ? 'matched' : 'differs' } : {}),
+      ...(proof?.consistency ? { consistency: proof.consistency.kind } : {}),
       ...(proof?.unchanged === undefined ? {} : { collections_unchanged: proof.unchanged }),
       snapshot_id: snapshot?.id,
       immutable_until: outcome.immutableUntil?.toISOString(),

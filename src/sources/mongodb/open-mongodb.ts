@@ -114,6 +114,10 @@ export async function restoreMongoDump(
   const { restoreUsers } = await import('./restore-users.ts');
   const { drop = false, collectionsAtOnce = 4 } = options;
   const history = await historyOf(manifest, open, options);
+  if (history && options.resume)
+    throw new SourceError('sources.target', 'a restore that replays an oplog cannot be resumed', {
+      hint: 'What it had replayed is no longer what was dumped: restore anew, under another name or with --drop.',
+    });
   const connection = await MongoConnection.open(options.url, { isWriting: true });
   try {
     if (!options.anyVersion) assertCompatible(manifest.server, connection.server);

@@ -3,7 +3,6 @@ import { SourceError } from '../../errors.ts';
 import { findElement } from '../bson-bytes.ts';
 import { documentIn, type OplogTime, timeOf } from '../bson-values.ts';
 import type { MongoConnection } from '../connection.ts';
-import { mongoCodeOf, mongoErrorCodes } from '../mongo-error.ts';
 import { type OplogEntry, parseEntry } from './oplog-entry.ts';
 import { describeTime } from './oplog-time.ts';
 
@@ -96,10 +95,4 @@ export function rolledBack(after: OplogTime): SourceError {
       context: { after },
     },
   );
-}
-
-/** Whether a server without an oplog, or a user who may not read it, is the reason. */
-export function isOplogAbsent(error: unknown): boolean {
-  if (!(error instanceof SourceError)) return false;
-  return error.code === 'sources.absent' || mongoCodeOf(error) === mongoErrorCodes.unauthorized;
 }

@@ -4,14 +4,9 @@ export function compareTimes(one: OplogTime, other: OplogTime): number {
   return one.t - other.t || one.i - other.i;
 }
 
-/** `1700000000:5`, as mongorestore takes it for `--oplogLimit`. */
-export function timeText({ t, i }: OplogTime): string {
-  return `${t}:${i}`;
-}
-
-/** For people: `2023-11-14T22:13:20Z (1700000000:5)`. */
+/** For people: `2023-11-14T22:13:20Z (1700000000:5)`; what is in brackets `--until` takes, and mongorestore’s `--oplogLimit`. */
 export function describeTime(time: OplogTime): string {
-  return `${new Date(time.t * 1000).toISOString().replace('.000', '')} (${timeText(time)})`;
+  return `${new Date(time.t * 1000).toISOString().replace('.000', '')} (${time.t}:${time.i})`;
 }
 
 /** A wish for a whole second: every entry of it. */

@@ -32,6 +32,21 @@ export function isReplacement(update: Uint8Array): boolean {
   return true;
 }
 
+/** Whether all sections of a change are known here: later servers have others, such as patches inside binary values. */
+export function isKnownUpdate(update: Uint8Array): boolean {
+  const diff = documentIn(update, 'diff');
+  return !diff || numberOf(findElement(update, '$v')) !== 2 || isKnownDiff(diff);
+}
+
+function isKnownDiff(diff: Uint8Array): boolean {
+  const sections = [...elementsOf(diff)];
+  const isOfArray = sections[0]?.name === 'a';
+  return sections.every(({ name, type, value }) => {
+    if (isOfArray ? /^(?:a|l|u\d+)$/.test(name) : /^[dui]$/.test(name)) return true;
+    return name.startsWith('s') && type === bsonTypes.document && isKnownDiff(value);
+  });
+}
+
 interface Count {
   misfits: number;
 }

@@ -230,6 +230,13 @@ test('slices that do not join are refused before anything is written', async () 
   assert.equal(fine.outcome.replayed!.misfits, 0);
 });
 
+test('is not resumed: what was replayed is no longer what was dumped', async () => {
+  await assert.rejects(
+    replayed((oplog) => void oplog.noop(), { resume: true }),
+    { code: 'sources.target', message: 'a restore that replays an oplog cannot be resumed' },
+  );
+});
+
 test('what cannot be replayed stops the restore and says where', async () => {
   for (const [fill, message] of [
     [
@@ -288,4 +295,32 @@ test('changes that do not fit are no fault until the dump is whole, and named af
   const within = await restored(dump);
   assert.deepEqual(within.problems, []);
   assert.deepEqual(documentsOf(within.databases, 'shop.orders'), [{ _id: 1, again: true }]);
+});
+
+test('a change of a kind that is not known here is left to the server, which may refuse it', async () => {
+  const { databases, oplog } = shop();
+  const dump = await dumpOf({ databases, oplog });
+  const o = { $v: 2, diff: { sdata: { b: { x: { o: 4, d: new BSON.Binary(Buffer.from('x')) } } } } };
+  oplog.update('shop.orders', 1, o);
+  const slices = [sliceOf(oplog.entries)];
+  const renames = [{ from: 'shop.*', to: 'copy.*' }];
+  let applied: Document | undefined;
+  const taking = await restored(
+    dump,
+    { slices, renames },
+    {
+      intercept(command) {
+        if (!command.applyOps) return undefined;
+        applied = command.applyOps[0];
+        return { ok: 1, applied: 1 };
+      },
+    },
+  );
+  assert.equal(taking.outcome.replayed!.updates, 1);
+  assert.deepEqual([applied!.op, applied!.ns, applied!.o2], ['u', 'copy.orders', { _id: 1 }]);
+  assert.equal(applied!.o.diff.sdata.b.x.o, 4);
+  await assert.rejects(restored(dump, { slices }), {
+    code: 'sources.oplog',
+    message: /\(1700000000:2\) \(u shop\.orders\): the target does not take it by applyOps: no such command/,
+  });
 });

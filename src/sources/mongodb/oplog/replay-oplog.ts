@@ -9,9 +9,9 @@ import { orderedDocument } from '../ordered-document.ts';
 import type { RestorePlan } from '../restore-plan.ts';
 import type { OplogEntry, OplogOperation } from './oplog-entry.ts';
 import { compareTimes, describeTime } from './oplog-time.ts';
-import { isReplacement, patchDocument } from './patch-document.ts';
+import { isKnownUpdate, isReplacement, patchDocument } from './patch-document.ts';
 import { isOfBuckets, ReplayedCommands } from './replayed-commands.ts';
-import { ReplayedDocuments } from './replayed-documents.ts';
+import { cannot, ReplayedDocuments } from './replayed-documents.ts';
 import { ReplayedIndexes } from './replayed-indexes.ts';
 import { Transactions } from './transactions.ts';
 
@@ -129,6 +129,7 @@ class Replay {
       this.counts.commands++;
     } else if (!['i', 'u', 'd'].includes(op)) this.counts.leftOut++;
     else if (namespace.endsWith('.system.views')) this.#noteView(operation);
+    else if (op === 'u' && !isKnownUpdate(operation.o)) await this.#leaveToServer(operation);
     else await this.#gather(operation);
   }
 
@@ -159,6 +160,34 @@ class Replay {
     this.counts[op === 'i' ? 'inserts' : op === 'u' ? 'updates' : 'deletes']++;
     this.#gatheredBytes += o.length;
     if (++this.#gatheredCount >= gatheredMax || this.#gatheredBytes >= gatheredBytesMax) await this.#flush();
+  }
+
+  /** What is not understood here goes to the server as it is, in the one command that takes it. */
+  async #leaveToServer(operation: OplogOperation): Promise<void> {
+    const { namespace, o, o2 } = operation;
+    await this.#flush();
+    const place = await this.#commands.placeOf(namespace);
+    if (!place) {
+      this.counts.leftOut++;
+      return;
+    }
+    const entry = {
+      op: 'u',
+      ns: `${place.database}.${place.collection}`,
+      o: orderedDocument(o),
+      ...(o2 ? { o2: orderedDocument(o2) } : {}),
+    };
+    try {
+      await this.#connection.command(
+        'admin',
+        { applyOps: [entry] },
+        'the target does not take it by applyOps',
+      );
+    } catch (error) {
+      if (isUnreachable(error)) throw error;
+      throw cannot(operation, messageOf(error));
+    }
+    this.counts.updates++;
   }
 
   async #flush(): Promise<void> {

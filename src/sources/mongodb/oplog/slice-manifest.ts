@@ -11,7 +11,7 @@ export interface SliceManifest extends OplogRange {
   server: ServerFacts;
 }
 
-export function isSliceManifest(value: unknown): value is SliceManifest {
+function isSliceManifest(value: unknown): value is SliceManifest {
   const { format, version } = (value ?? {}) as Partial<SliceManifest>;
   return format === 'holdfast-mongodb-oplog' && version === 1 && isOplogRange(value);
 }

@@ -5,7 +5,7 @@ import type { FileOutcome } from '../executor/lane.ts';
 import type { BlobId } from '../format/ids.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
 import { isLoss } from '../loss.ts';
-import { nodeOf, type TreeNode } from '../snapshot/tree.ts';
+import { nodeOf, type Tree, type TreeNode } from '../snapshot/tree.ts';
 import type { ChunkStream, StoredContent } from './chunk-stream.ts';
 import {
   ContentError,
@@ -17,7 +17,13 @@ import {
 } from './content-reader.ts';
 import { SmallFiles } from './small-files.ts';
 import { storeBlob } from './store-blob.ts';
-import { type FinishedFolder, type OpenFolder, TreeBuilder } from './tree-builder.ts';
+import {
+  type FinishedFolder,
+  type FolderBefore,
+  keyOf,
+  type OpenFolder,
+  TreeBuilder,
+} from './tree-builder.ts';
 import type { WriteSession } from './write-session.ts';
 
 /** A file that did not come into the snapshot ('lost'), or came in otherwise than one would wish ('odd'). */
@@ -45,7 +51,7 @@ export interface SnapshotWriterOptions {
   clock: Clock;
   /** Root tree of the parent snapshot; files that it shows with the same size, times and inode are not read again. */
   parentTree?: BlobId | undefined;
-  readTree(id: BlobId): Promise<TreeNode[]>;
+  readTree(id: BlobId): Promise<Tree>;
   onProblem(problem: FileProblem): void;
   /** Keep times of last access (restic's `--with-atime`). */
   withAccessTime?: boolean | undefined;
@@ -90,7 +96,7 @@ export class SnapshotWriter {
   #folder: OpenFolder;
   #failure: unknown;
 
-  private constructor(options: SnapshotWriterOptions, before: Pick<OpenFolder, 'before' | 'beforeId'>) {
+  private constructor(options: SnapshotWriterOptions, before: FolderBefore | undefined) {
     const { session } = options;
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#abandoned.signal]);
@@ -110,7 +116,7 @@ export class SnapshotWriter {
 
   async enterFolder(name: Uint8Array, attributes: FileAttributes): Promise<void> {
     this.#throwFailure();
-    const node = this.#folder.before?.get(keyOf(name));
+    const node = this.#folder.before?.nodes.get(keyOf(name));
     const beforeId = node?.type === 'dir' ? node.subtree : undefined;
     const before = await loadBefore(this.#options, beforeId, () => pathOf({ folder: this.#folder, name }));
     this.#folder = this.#trees.enter(this.#folder, name, attributes, before);
@@ -133,7 +139,7 @@ export class SnapshotWriter {
     this.#throwFailure();
     const folder = this.#folder;
     this.#trees.expect(folder);
-    const before = folder.before?.get(keyOf(name));
+    const before = folder.before?.nodes.get(keyOf(name));
     const unchanged = before && this.#unchanged(before, attributes, content);
     if (unchanged) {
       this.progress.filesUnmodified++;
@@ -298,8 +304,8 @@ export class SnapshotWriter {
 
   #countFolder({ folder, id }: FinishedFolder): void {
     if (!folder.parent) return;
-    if (folder.beforeId === undefined) this.progress.dirsNew++;
-    else if (folder.beforeId === id) this.progress.dirsUnmodified++;
+    if (folder.before === undefined) this.progress.dirsNew++;
+    else if (folder.before.id === id) this.progress.dirsUnmodified++;
     else this.progress.dirsChanged++;
   }
 
@@ -313,22 +319,18 @@ async function loadBefore(
   options: SnapshotWriterOptions,
   id: BlobId | undefined,
   pathOfFolder: () => string,
-): Promise<Pick<OpenFolder, 'before' | 'beforeId'>> {
-  if (id === undefined) return { before: undefined, beforeId: undefined };
-  let nodes: TreeNode[];
+): Promise<FolderBefore | undefined> {
+  if (id === undefined) return undefined;
+  let tree: Tree;
   try {
-    nodes = await options.readTree(id);
+    tree = await options.readTree(id);
   } catch (error) {
     if (!isLoss(error)) throw error;
     options.onProblem({ path: pathOfFolder(), error, gravity: 'odd' });
-    return { before: undefined, beforeId: undefined };
+    return undefined;
   }
-  return { before: new Map(nodes.map((node) => [keyOf(node.name), node])), beforeId: id };
-}
-
-/** A name as a map key: one character per byte. */
-function keyOf(name: Uint8Array): string {
-  return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+  const nodes = new Map(tree.nodes.map((node) => [keyOf(node.name), node]));
+  return { id, nodes, isWhole: tree.unknown.length === 0 && nodes.size === tree.nodes.length };
 }
 
 /** For people: bytes that are not UTF-8 show as U+FFFD. */

@@ -4,19 +4,29 @@ import type { FileAttributes } from '#base';
 import type { BlobId } from '../format/ids.ts';
 import { idWords } from '../index/blob-table.ts';
 import type { RepositoryIndex } from '../index/repository-index.ts';
+import { isSameNode } from '../snapshot/same-node.ts';
 import { compareNames, nodeOf, type TreeNode } from '../snapshot/tree.ts';
 import { encodeTree } from '../snapshot/tree-encode.ts';
+
+/** A folder as the parent snapshot has it. */
+export interface FolderBefore {
+  id: BlobId;
+  /** Entries by `keyOf` their names. */
+  nodes: ReadonlyMap<string, TreeNode>;
+  /** `nodes` are all that the tree has: none is of an unknown type, no name comes twice. */
+  isWhole: boolean;
+}
 
 /** A folder whose entries are still coming in. */
 export interface OpenFolder {
   readonly parent: OpenFolder | undefined;
   readonly name: Uint8Array;
   readonly attributes: FileAttributes | undefined;
-  /** The same folder in the parent snapshot, by name as latin1 text; undefined where it was not there. */
-  readonly before: ReadonlyMap<string, TreeNode> | undefined;
-  /** Id of the tree that `before` shows. */
-  readonly beforeId: BlobId | undefined;
+  /** Undefined where the parent snapshot does not have it. */
+  readonly before: FolderBefore | undefined;
   readonly nodes: TreeNode[];
+  /** Nodes of `before` that came again as they were. */
+  readonly same: Set<TreeNode>;
   /** Files and folders in it whose nodes are not there yet. */
   pending: number;
   isLeft: boolean;
@@ -40,7 +50,7 @@ export class TreeBuilder {
 
   constructor(options: {
     index: RepositoryIndex;
-    before: Pick<OpenFolder, 'before' | 'beforeId'>;
+    before: FolderBefore | undefined;
     storeTree(json: Uint8Array, id: BlobId): Promise<void>;
     onFinished(finished: FinishedFolder): void;
   }) {
@@ -54,7 +64,7 @@ export class TreeBuilder {
     parent: OpenFolder,
     name: Uint8Array,
     attributes: FileAttributes,
-    before: Pick<OpenFolder, 'before' | 'beforeId'>,
+    before: FolderBefore | undefined,
   ): OpenFolder {
     assert(!parent.isLeft, 'a folder was entered after its parent was left');
     parent.pending++;
@@ -74,6 +84,8 @@ export class TreeBuilder {
   }
 
   add(folder: OpenFolder, node: TreeNode): void {
+    const before = folder.before?.nodes.get(keyOf(node.name));
+    if (before && isSameNode(before, node)) folder.same.add(before);
     folder.nodes.push(node);
     this.drop(folder);
   }
@@ -111,24 +123,40 @@ export class TreeBuilder {
   }
 
   async #store(folder: OpenFolder): Promise<void> {
-    folder.nodes.sort(compareNames);
-    const json = Buffer.from(encodeTree(folder.nodes));
-    const digest = hash('sha256', json, 'buffer');
-    const id = digest.toString('hex') as BlobId;
-    if (!this.#index.table.has('tree', idWords(digest))) await this.#storeTree(json, id);
+    const id = isAsBefore(folder) ? folder.before!.id : await this.#storeNodes(folder.nodes);
     this.#storing--;
     folder.nodes.length = 0;
+    folder.same.clear();
     this.#onFinished({ folder, id });
     if (!folder.parent) this.#rootId = id;
     else this.add(folder.parent, nodeOf(folder.name, folder.attributes!, { subtree: id }));
   }
+
+  async #storeNodes(nodes: TreeNode[]): Promise<BlobId> {
+    nodes.sort(compareNames);
+    const json = Buffer.from(encodeTree(nodes));
+    const digest = hash('sha256', json, 'buffer');
+    const id = digest.toString('hex') as BlobId;
+    if (!this.#index.table.has('tree', idWords(digest))) await this.#storeTree(json, id);
+    return id;
+  }
+}
+
+/** A name as a map key: one character per byte. */
+export function keyOf(name: Uint8Array): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+}
+
+/** Whether the tree of the parent snapshot says it all, so that none need be encoded and hashed. */
+function isAsBefore({ before, nodes, same }: OpenFolder): boolean {
+  return before?.isWhole === true && nodes.length === same.size && same.size === before.nodes.size;
 }
 
 function openFolder(
   parent: OpenFolder | undefined,
   name: Uint8Array,
   attributes: FileAttributes | undefined,
-  before: Pick<OpenFolder, 'before' | 'beforeId'>,
+  before: FolderBefore | undefined,
 ): OpenFolder {
-  return { parent, name, attributes, ...before, nodes: [], pending: 0, isLeft: false };
+  return { parent, name, attributes, before, nodes: [], same: new Set(), pending: 0, isLeft: false };
 }

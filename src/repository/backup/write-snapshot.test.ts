@@ -243,6 +243,32 @@ test('what changes in a folder above the paths makes no snapshot when unchanged 
   await expectSound(repository);
 });
 
+test("the parent's tree is used again only when every entry came again as it was, and no other did", async () => {
+  const { repository } = await smallRepository();
+  const first = await writeStreams(repository, { a: 'one', b: 'two' });
+  const next = (streams: Record<string, string>) =>
+    writeStreams(repository, streams, { parent: first.snapshot! });
+  const again = await next({ b: 'two', a: 'one' });
+  assert.equal(again.tree, first.tree);
+  assert.equal(again.summary.treeBlobs, 0);
+  for (const streams of [
+    { a: 'one' },
+    { a: 'one', b: 'TWO' },
+    { a: 'one', c: 'two' },
+    { a: 'one', b: 'two', c: '' },
+  ]) {
+    const written = await next(streams);
+    const nodes = await repository.readTree(written.tree);
+    assert.deepEqual(
+      nodes.map(({ name }) => Buffer.from(name).toString()),
+      Object.keys(streams),
+    );
+    for (const [name, content] of Object.entries(streams))
+      assert.equal((await readBack(repository, written, `/${name}`)).toString(), content);
+  }
+  await expectSound(repository);
+});
+
 test('refuses to write when the newest snapshot is far ahead of the clock', async () => {
   const { repository } = await smallRepository();
   const aheadNs = BigInt(Date.now() + 3_600_000) * 1_000_000n;

@@ -89,7 +89,7 @@ export async function writeSnapshot(
       index,
       clock: repository.clock,
       parentTree: parent?.tree,
-      readTree: (id) => repository.readTree(id, lock.signal),
+      readTree: (id) => repository.readWholeTree(id, lock.signal),
       onProblem: (problem) => {
         problems.push(problem);
         options.onProblem?.(problem);

@@ -7,6 +7,12 @@ function testCache(): string {
   return process.env.HOLDFAST_TEST_CACHE || join(homedir(), '.cache/holdfast-tests');
 }
 
+/** A folder that is in the cache already. */
+export function cachedFolder(name: string): string | undefined {
+  const folder = join(testCache(), name);
+  return existsSync(folder) ? folder : undefined;
+}
+
 /**
  * A folder of the cache that `install` filled, now or in an earlier run. It is there whole or not at all, and two
  * processes may ask at once.

@@ -191,7 +191,8 @@ export class Repository {
     };
     const { index, files } = await loadIndex(this.unpacked, { onDamaged, cache: this.#cache });
     if (damaged.length > 0) await addUnlistedPacks({ storage, key }, index);
-    return { index, files: new Set(files), reader: new BlobReader(storage, index, key), damaged };
+    const reader = new BlobReader(storage, index, key, this.#cache);
+    return { index, files: new Set(files), reader, damaged };
   }
 
   /** Index files that could not be read when the index was read last, for a reader to report. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { Storage } from '#storage';
 import { checkRepository } from '../check/check-repository.ts';
 import { memoryStorage } from '../format/testing/memory-storage.ts';
+import { walkSnapshot } from '../look/walk-snapshot.ts';
 import { forgetSnapshots } from '../prune/forget-snapshots.ts';
 import { pruneRepository } from '../prune/prune-repository.ts';
 import type { Repository } from '../repository.ts';
@@ -134,3 +136,43 @@ test('a check reads what the storage has, whatever the cache says', async () => 
   assert.ok(codes.has('index-damaged'), [...codes].join());
   assert.ok(codes.has('snapshot-damaged'), [...codes].join());
 });
+
+const dataReads = (): string[] => reads.filter((name) => name.startsWith('data/'));
+
+async function walkAll(): Promise<string[]> {
+  const repository = await openCached();
+  const paths: string[] = [];
+  for (const snapshot of await repository.snapshots())
+    for await (const { path } of walkSnapshot(repository, snapshot)) paths.push(path);
+  return paths;
+}
+
+test('folders that were read once are read from the cache', async () => {
+  const paths = await walkAll();
+  assert(paths.length > 0 && dataReads().length > 0);
+  await untilQuiet();
+  reads = [];
+  assert.deepEqual(await walkAll(), paths);
+  assert.deepEqual(dataReads(), []);
+});
+
+test('a part of a pack that is damaged in the cache, or in the storage when it was read, does no harm', async () => {
+  const paths = await walkAll();
+  await untilQuiet();
+  for (const name of entries('trees')) cache.files.set(name, Buffer.from('spoilt'));
+  assert.deepEqual(await walkAll(), paths);
+  await untilQuiet();
+  const spoilt = (bytes: Uint8Array): Uint8Array => bytes.map((byte) => byte ^ 1);
+  const healthy = new Map(storage.files);
+  cache.files.clear();
+  for (const name of stored('data')) storage.files.set(name, spoilt(storage.files.get(name)!));
+  await assert.rejects(walkAll(), { code: 'repository.damaged' });
+  await untilQuiet();
+  for (const [name, bytes] of healthy) storage.files.set(name, bytes);
+  assert.deepEqual(await walkAll(), paths);
+});
+
+/** Until what nobody waits for has been saved. */
+async function untilQuiet(): Promise<void> {
+  for (let i = 0; i < 10; i++) await setImmediate();
+}

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { seededRandom } from '#base';
 import { openStorage, type Storage, StorageError } from '#storage';
-import { type IndexId, idOf, type SnapshotId } from '../format/ids.ts';
+import { type IndexId, idOf, type PackId, type SnapshotId } from '../format/ids.ts';
 import { randomMasterKey } from '../format/sealed.ts';
 import { memoryStorage } from '../format/testing/memory-storage.ts';
 import { type CacheOptions, RepositoryCache } from './repository-cache.ts';
@@ -125,4 +125,20 @@ test('a folder is for its owner only, and marked as a cache for backup programs'
   assert.equal((await stat(join(folder, 'cache', entryName))).mode & 0o077, 0);
   assert.ok((await readdir(join(folder, 'cache'))).includes('CACHEDIR.TAG'));
   assert.deepEqual(new Uint8Array((await cacheIn(local).load('index', one))!), content);
+});
+
+test('of packs of trees the newest parts stay, up to a limit', async () => {
+  const cache = cacheIn(storage);
+  const parts = Array.from(
+    { length: 5 },
+    (_, i) => `${idOf<PackId>(Buffer.from('pack'))}-${i * 4096}` as const,
+  );
+  for (const part of parts) await cache.save('trees', part, content);
+  await cache.save('index', one, content);
+  await cache.limitTrees(5 * 6000);
+  assert.equal(storage.files.size, 7);
+  await cache.limitTrees(4 * 6000);
+  const left = parts.filter((part) => storage.files.has(`${repositoryId}/trees/${part}`));
+  assert.deepEqual(left, parts.slice(2));
+  assert(storage.files.has(entryName));
 });

@@ -1,15 +1,23 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import type { Random } from '#base';
-import { type ReadOptions, type Storage, StorageError } from '#storage';
-import type { IndexId, SnapshotId } from '../format/ids.ts';
+import { type FileInfo, type ReadOptions, type Storage, StorageError } from '#storage';
+import type { IndexId, PackId, SnapshotId } from '../format/ids.ts';
 import type { MasterKey } from '../format/sealed.ts';
 import { readWhole } from '../unpacked-raw.ts';
 
-/** What is kept: index files in compact form (see CompactIndex), snapshots as JSON. */
+/** What is kept: index files in compact form (see CompactIndex), snapshots as JSON, parts of packs of trees as they are. */
 interface CachedIds {
   index: IndexId;
   snapshots: SnapshotId;
+  trees: TreePart;
 }
+
+/** `<id of the pack>-<offset in it>` */
+export type TreePart = `${PackId}-${number}`;
+
+/** Where more is kept of a kind, the oldest entries go until four fifths are left. */
+const treesBytesMax = 1024 ** 3;
+const leftShare = 0.8;
 
 export interface CacheOptions {
   /** Where it rests: a folder of this machine, as a rule. Many repositories may share it. */
@@ -75,6 +83,28 @@ export class RepositoryCache {
     await this.#attempt(async () => {
       await this.#tag();
       await this.#options.storage.write(name, this.#seal(name, content));
+    });
+  }
+
+  /** Removes what was saved and turned out to be of no use. */
+  async drop<Kind extends keyof CachedIds>(kind: Kind, id: CachedIds[Kind]): Promise<void> {
+    await this.#attempt(() => this.#options.storage.delete(this.#nameOf(kind, id)));
+  }
+
+  /** Makes room among the parts of packs of trees, which nothing else bounds. */
+  async limitTrees(sizeBytesMax = treesBytesMax): Promise<void> {
+    const { storage } = this.#options;
+    await this.#attempt(async () => {
+      const entries: FileInfo[] = [];
+      for await (const entry of storage.list(this.#nameOf('trees', ''))) entries.push(entry);
+      let keptBytes = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      if (keptBytes <= sizeBytesMax) return;
+      entries.sort((a, b) => (a.modifiedAt?.getTime() ?? 0) - (b.modifiedAt?.getTime() ?? 0));
+      for (const { name, sizeBytes } of entries) {
+        if (keptBytes <= leftShare * sizeBytesMax) return;
+        await storage.delete(name);
+        keptBytes -= sizeBytes;
+      }
     });
   }
 

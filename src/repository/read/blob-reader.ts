@@ -1,5 +1,6 @@
 import { collect, systemRandom } from '#base';
 import type { Storage } from '#storage';
+import type { RepositoryCache, TreePart } from '../cache/repository-cache.ts';
 import { type BlobCodec, codecScratchBytes, sealedSizeMax } from '../crypto/blob-codec.ts';
 import { createBlobCodec } from '../crypto/create-codec.ts';
 import { RepositoryError } from '../errors.ts';
@@ -35,15 +36,19 @@ export class BlobReader {
   readonly #storage: Storage;
   readonly #index: RepositoryIndex;
   readonly #key: MasterKey;
+  readonly #cache: RepositoryCache | undefined;
+  #isCacheLimited = false;
   #codec: BlobCodec | undefined;
   #memory = new SharedArrayBuffer(0);
   #plainBytes = 0;
   #windows: Window[] = [];
 
-  constructor(storage: Storage, index: RepositoryIndex, key: MasterKey) {
+  /** @param cache keeps what was read of packs of trees */
+  constructor(storage: Storage, index: RepositoryIndex, key: MasterKey, cache?: RepositoryCache) {
     this.#storage = storage;
     this.#index = index;
     this.#key = key;
+    this.#cache = cache;
   }
 
   /**
@@ -69,7 +74,7 @@ export class BlobReader {
       try {
         const plain = this.#open(await this.#sealedBytes(type, place, signal), place, id);
         if (plain) return plain;
-        this.#forgetWindows(place.pack);
+        await this.#forgetWindows(place.pack);
       } catch (error) {
         if (signal?.aborted) throw error;
         cause = error;
@@ -126,15 +131,46 @@ export class BlobReader {
   }
 
   #openWindow({ pack, offset, length }: BlobLocation, signal: AbortSignal | undefined): Window {
-    const wanted = Math.max(length, Math.min(windowBytes, this.#index.packEnd(pack) - offset));
-    const window = { pack, offset, length: wanted, bytes: this.#fetch(pack, offset, wanted, signal) };
+    // From a cache the same parts are wanted again, wherever a reader begins.
+    const start = this.#cache ? offset - (offset % windowBytes) : offset;
+    const wanted = Math.max(
+      offset + length - start,
+      Math.min(windowBytes, this.#index.packEnd(pack) - start),
+    );
+    const place = { pack, offset: start, length: wanted };
+    const window = { ...place, bytes: this.#partOf(place, signal) };
     this.#windows = [window, ...this.#windows.slice(0, windowsKept - 1)];
     return window;
   }
 
+  async #partOf(
+    { pack, offset, length }: Omit<Window, 'bytes'>,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    const part: TreePart = `${this.#index.packs.idOf(pack)}-${offset}`;
+    const kept = await this.#cache?.load('trees', part, { signal });
+    if (kept && kept.length >= length) return kept;
+    const bytes = await this.#fetch(pack, offset, length, signal);
+    // Nobody waits for the disk; a cache that fails says so itself.
+    void this.#save(part, bytes);
+    return bytes;
+  }
+
+  async #save(part: TreePart, bytes: Uint8Array): Promise<void> {
+    if (!this.#cache) return;
+    if (!this.#isCacheLimited) {
+      this.#isCacheLimited = true;
+      await this.#cache.limitTrees();
+    }
+    await this.#cache.save('trees', part, bytes);
+  }
+
   /** Makes the next read of a tree in this pack ask the storage again. */
-  #forgetWindows(pack: number): void {
+  async #forgetWindows(pack: number): Promise<void> {
+    const ofPack = this.#windows.filter((window) => window.pack === pack);
     this.#windows = this.#windows.filter((window) => window.pack !== pack);
+    const id = this.#index.packs.idOf(pack);
+    for (const { offset } of ofPack) await this.#cache?.drop('trees', `${id}-${offset}`);
   }
 
   #fetch(pack: number, offset: number, length: number, signal: AbortSignal | undefined): Promise<Uint8Array> {

@@ -68,6 +68,11 @@ function testConfigured(at: Opened): void {
     });
     assert.deepEqual((await at.catalog.plans.get('shop')).spec, { kind: 'self' });
     assert.equal(await at.catalog.sources.find('shop'), undefined);
+    assert.deepEqual(await at.catalog.plans.page({ limit: 1 }), {
+      items: await at.catalog.plans.list(),
+      next: undefined,
+    });
+    assert.deepEqual((await at.catalog.plans.page({ limit: 1, cursor: 'shop' })).items, []);
     await at.catalog.plans.remove('shop');
     await at.catalog.plans.remove('shop');
     await assert.rejects(at.catalog.plans.get('shop'), { code: 'catalog.absent' });
@@ -341,6 +346,17 @@ function testExecution(at: Opened): void {
     assert.equal(second.next, undefined);
     const ids = [...first.items, ...second.items].map(({ id }) => id);
     assert.equal(new Set(ids).size, 5);
+    const filter = { kinds: ['work', 'other'], states: ['queued', 'running'] } as const;
+    await at.catalog.jobs.begin({ id: ids[2]!, runId: 'r', workerId: 'w' });
+    const all = (await at.catalog.jobs.list(filter, { limit: 99 })).items.map(({ id }) => id);
+    const paged: string[] = [];
+    for (let cursor: string | undefined, isMore = true; isMore; isMore = cursor !== undefined) {
+      const page = await at.catalog.jobs.list(filter, { limit: 2, cursor });
+      paged.push(...page.items.map(({ id }) => id));
+      cursor = page.next;
+    }
+    assert.equal(all.length, 6);
+    assert.deepEqual(paged, all, 'of several states and kinds too');
     await endAll(at);
   });
 

@@ -3,7 +3,7 @@ import type { Tables } from './database/schema.ts';
 import { CatalogError } from './errors.ts';
 import { noteChange } from './journal.ts';
 import { newId } from './new-id.ts';
-import { fromJson, type StoreContext } from './records.ts';
+import { fromJson, type Page, type PageRequest, pageOf, type StoreContext } from './records.ts';
 
 /** Where a thing was configured; what came from the file is changed there only. */
 export type Origin = { from: 'file'; line: number } | { from: 'dashboard' } | { from: 'holdfast' };
@@ -36,6 +36,18 @@ export class ConfiguredStore<Spec> {
   async list(): Promise<Configured<Spec>[]> {
     const rows = await this.#select().orderBy('name').execute();
     return rows.map((row) => this.#recordOf(row));
+  }
+
+  /** A page of them, by name. */
+  async page(page: PageRequest): Promise<Page<Configured<Spec>>> {
+    let query = this.#select()
+      .orderBy('name')
+      .limit(page.limit + 1);
+    if (page.cursor !== undefined) query = query.where('name', '>', page.cursor);
+    return pageOf(await query.execute(), page, {
+      cursorOf: ({ name }) => name,
+      itemOf: (row) => this.#recordOf(row),
+    });
   }
 
   async find(name: string): Promise<Configured<Spec> | undefined> {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
+import { sql } from 'kysely';
 import { type PostgresServer, startPostgres } from '../../test/servers/postgres.ts';
 import { Catalog } from './catalog.ts';
 import { migrate, migrations } from './database/migrate.ts';
@@ -125,6 +127,50 @@ test('a state directory has one user, until that is gone in whatever way', async
 
 test('a state directory that cannot be made is no directory in use', () => {
   assert.throws(() => lockState('/dev/null/state', 'we'), { code: 'catalog.unreachable' });
+});
+
+test('a lost connection to PostgreSQL is an error that a retry mends', async () => {
+  const place = { url: server.database() };
+  await using catalog = await open(place);
+  const { db } = await openDatabase(place);
+  const held = await db.startTransaction().execute();
+  await sql`LOCK TABLE settings IN ACCESS EXCLUSIVE MODE`.execute(held);
+  const asked = assert.rejects(catalog.settings.save('zone', 'UTC'), {
+    code: 'catalog.unreachable',
+    retry: 'soon',
+  });
+  let count = 0;
+  while (count === 0) {
+    const { rows } = await sql<{ gone: boolean }>`
+      SELECT pg_terminate_backend(pid) AS gone FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`.execute(held);
+    count = rows.length;
+  }
+  await asked;
+  await held.rollback().execute();
+  await db.destroy();
+  // The same connection may be met once more before its end is known.
+  for (let tries = 0; (await catalog.settings.find('zone').catch(() => 'lost')) === 'lost'; tries++)
+    assert.ok(tries < 10, 'it never came back');
+  await catalog.settings.save('zone', 'UTC');
+  assert.equal(await catalog.settings.find('zone'), 'UTC');
+});
+
+test('a full disk, a held file and a damaged one are told apart', async () => {
+  const path = newFile();
+  const { db, file } = await openDatabase({ path });
+  await sql`CREATE TABLE filled (text)`.execute(db);
+  file!.exec('PRAGMA max_page_count = 2; PRAGMA busy_timeout = 0');
+  const fill = () => sql`INSERT INTO filled VALUES (randomblob(100000))`.execute(db);
+  await assert.rejects(fill(), { code: 'catalog.unreachable', retry: 'soon' });
+  const other = new DatabaseSync(path);
+  other.exec('BEGIN IMMEDIATE');
+  await assert.rejects(fill(), { code: 'catalog.unreachable', message: /locked/ });
+  other.close();
+  await assert.rejects(sql`SELECT nothing FROM nowhere`.execute(db), { code: 'ERR_SQLITE_ERROR' });
+  await db.destroy();
+  writeFileSync(path, 'no database at all'.repeat(1000));
+  await assert.rejects(open({ path }), { code: 'catalog.damaged' });
 });
 
 test('a change in PostgreSQL is seen when no earlier one can come any more', async () => {

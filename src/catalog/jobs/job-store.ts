@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely';
+import type { Selectable, Transaction } from 'kysely';
 import type { Tables } from '../database/schema.ts';
 import { noteChange, noteEvent } from '../journal.ts';
 import { newId } from '../new-id.ts';
@@ -77,16 +77,32 @@ export class JobStore {
 
   /** Newest first. */
   async list(filter: JobFilter, page: PageRequest): Promise<Page<JobRecord>> {
+    const { plan, kinds = [undefined], states = [undefined] } = filter;
+    // An index is in order for one state and one kind only; of several, each gives a page, and the newest are shown.
+    const narrow =
+      plan === undefined ? states.flatMap((state) => kinds.map((kind) => ({ kind, state }))) : [{}];
+    const parts = await Promise.all(narrow.map((only) => this.#newest(filter, only, page)));
+    const rows = parts.flat().sort((one, other) => (one.id < other.id ? 1 : -1));
+    return pageOf(rows, page, { cursorOf: ({ id }) => id, itemOf: jobOf });
+  }
+
+  #newest(
+    { plan, kinds, states }: JobFilter,
+    only: { kind?: string | undefined; state?: JobState | undefined },
+    { cursor, limit }: PageRequest,
+  ): Promise<Selectable<Tables['jobs']>[]> {
     let query = this.#context.db
       .selectFrom('jobs')
       .selectAll()
       .orderBy('id', 'desc')
-      .limit(page.limit + 1);
-    if (page.cursor !== undefined) query = query.where('id', '<', page.cursor);
-    if (filter.plan !== undefined) query = query.where('plan', '=', filter.plan);
-    if (filter.kinds) query = query.where('kind', 'in', [...filter.kinds]);
-    if (filter.states) query = query.where('state', 'in', [...filter.states]);
-    return pageOf(await query.execute(), page, { cursorOf: ({ id }) => id, itemOf: jobOf });
+      .limit(limit + 1);
+    if (cursor !== undefined) query = query.where('id', '<', cursor);
+    if (plan !== undefined) query = query.where('plan', '=', plan);
+    if (only.kind !== undefined) query = query.where('kind', '=', only.kind);
+    else if (kinds) query = query.where('kind', 'in', [...kinds]);
+    if (only.state !== undefined) query = query.where('state', '=', only.state);
+    else if (states) query = query.where('state', 'in', [...states]);
+    return query.execute();
   }
 
   async steps(id: JobId): Promise<StepRecord[]> {

@@ -41,6 +41,7 @@ const indexes: IndexShapes = {
   deliveries_due: { on: 'deliveries', columns: ['state', 'next_at'] },
   jobs_ended: { on: 'jobs', columns: ['ended_at'] },
   jobs_kind: { on: 'jobs', columns: ['kind', 'id'] },
+  jobs_kind_state: { on: 'jobs', columns: ['kind', 'state', 'id'] },
   changes_at: { on: 'changes', columns: ['at'] },
   events_at: { on: 'events', columns: ['at'] },
   snapshots_page: { on: 'snapshots', columns: ['taken_at', 'id', 'repository'] },

@@ -18,9 +18,9 @@ export type { NeededRoom, TargetState } from './files/target-room.ts';
 export { type DumpManifest, parseManifest } from './mongodb/manifest.ts';
 export { deploymentFolderOf, isMongoUrl, withoutPassword } from './mongodb/mongo-url.ts';
 export { coversChoice, type DumpChoice, literalPattern } from './mongodb/namespaces.ts';
+export type { MongoRestoreOptions, MongoRestoreOutcome } from './mongodb/open-mongodb.ts';
 export {
-  type MongoRestoreOptions,
-  type MongoRestoreOutcome,
+  findMongoDocuments,
   mongodumpArchive,
   openArchiveSource,
   openMongoSource,

@@ -4,6 +4,7 @@ export { type BackupOplogOutcome, backupOplog, type SavedSlice } from './backup-
 export { type Comparison, compareFolders, type Difference } from './compare-folders.ts';
 export { dumpMongoArchive } from './dump-archive.ts';
 export { WorkflowError } from './errors.ts';
+export { findStoredDocuments } from './find-documents.ts';
 export { type ForgetOutcome, type ForgetRequest, forget } from './forget.ts';
 export { type CommandRecord, type ProvenSnapshot, proveSnapshotBefore, recordCommand } from './guard.ts';
 export type { RoomMade, WhenFull } from './make-room.ts';

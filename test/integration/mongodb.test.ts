@@ -315,6 +315,45 @@ test('never writes over what is there without the typed name', async () => {
   assert.equal((await rawOf('zoo_restored', 'types')).length, documents.length);
 });
 
+test('finds documents by _id in a snapshot, as text, number, ObjectId or Extended JSON', () => {
+  const find = (...args: string[]) =>
+    holdfast([
+      'find',
+      '-r',
+      repository,
+      '-s',
+      'latest',
+      '--name',
+      'whole',
+      '--ns-include',
+      'zoo.types',
+      ...args,
+    ]);
+  const found = find(
+    '--id',
+    '0123456789abcdef01234567',
+    '--id',
+    '1',
+    '--id',
+    '{"b":{"$numberInt":"2"},"a":{"$numberInt":"1"}}',
+    '--json',
+  );
+  assert.equal(found.status, 0, found.stderr);
+  const lines = jsonLines(found.stdout);
+  assert.deepEqual(
+    lines.map(({ namespace, document }) => [namespace, (document as Document)._id]),
+    [
+      ['zoo.types', { $numberInt: '1' }],
+      ['zoo.types', { $oid: '0123456789abcdef01234567' }],
+      ['zoo.types', { b: { $numberInt: '2' }, a: { $numberInt: '1' } }],
+    ],
+  );
+  assert.match(find('--id', 'text').stdout, /^zoo\.types {2}\{"_id":"text"/m);
+  assert.match(find('--id', 'absent').stdout, /nothing was found/);
+  assert.equal(find('--id', '{broken').status, 2);
+  assert.equal(find().status, 2);
+});
+
 test('source test tells what a backup would find', () => {
   const { status, stdout } = holdfast(['source', 'test', server.url, '--db', 'shop']);
   assert.equal(status, 0);

@@ -3,6 +3,7 @@ import { type FindRequest, type FoundEntry, findInSnapshots, type StoredSnapshot
 import { chooseSnapshots } from '../choose-snapshots.ts';
 import { tellDamagedIndex } from '../damaged-index.ts';
 import { CliError } from '../errors.ts';
+import { tellDocuments } from '../find-by-id.ts';
 import { nodeJson } from '../node-json.ts';
 import { nodeLine } from '../node-line.ts';
 import { formatTime } from '../output.ts';
@@ -20,10 +21,12 @@ interface Options extends SnapshotOptions {
   blob: boolean;
   tree: boolean;
   pack: boolean;
+  id?: string[];
+  nsInclude?: string[];
 }
 
 export function define(command: Command): void {
-  addSnapshotOptions(command.argument('<pattern...>', 'names or paths with * ? [a-z] and **; or ids'))
+  addSnapshotOptions(command.argument('[pattern...]', 'names or paths with * ? [a-z] and **; or ids'))
     .option('-s, --snapshot <id>', 'only in this snapshot (may be repeated)', collectText)
     .option('-i, --ignore-case', 'A is a', false)
     .option('-O, --oldest <time>', 'modified then or later', parseTimeNs)
@@ -32,12 +35,15 @@ export function define(command: Command): void {
     .option('--blob', 'the patterns are ids of blobs: which files have them', false)
     .option('--tree', 'the patterns are ids of folders', false)
     .option('--pack', 'the patterns are ids of packs: which files need them', false)
+    .option('--id <value>', 'MongoDB: documents of this _id in the dumps (may be repeated)', collectText)
+    .option('--ns-include <pattern>', 'MongoDB: only in such namespaces, like shop.*', collectText)
     .addHelpText(
       'after',
       examples(
         "holdfast find '*.sql' -r /srv/backup",
         "holdfast find '/home/*/thesis/**' -r /srv/backup --name laptop --newest 2026-11-01",
         'holdfast find --pack 5d0c6fe2 -r /srv/backup',
+        'holdfast find --id 65f1c0ffee65f1c0ffee65f1 --ns-include shop.orders -s latest -r /srv/backup',
       ),
     )
     .action(action(run));
@@ -45,10 +51,16 @@ export function define(command: Command): void {
 
 async function run(session: Session<Options>, patterns: string[]): Promise<number> {
   const { options, output, signal } = session;
-  const wanted = wantedOf(options, patterns);
+  assertOneKind(options, patterns);
   const repository = await session.open();
   await using lock = await repository.lock({ exclusive: false, signal });
   const snapshots = await chooseSnapshots(repository, options.snapshot ?? [], options);
+  if (options.id) {
+    const { id: ids, nsInclude: includes } = options;
+    await tellDocuments(output, { repository, snapshots, ids, includes, signal: lock.signal });
+    return 0;
+  }
+  const wanted = wantedOf(options, patterns);
   let damaged = await tellDamagedIndex(repository, output);
   const found = findInSnapshots(repository, {
     ...wanted,
@@ -65,6 +77,13 @@ async function run(session: Session<Options>, patterns: string[]): Promise<numbe
   if (output.isJson) output.object(wanted.patterns ? await matchesJson(found) : await objectsJson(found));
   else await tell(session, found);
   return damaged > 0 ? exitCodePartial : 0;
+}
+
+function assertOneKind({ id, blob, tree, pack }: Options, patterns: readonly string[]): void {
+  if (id ? patterns.length === 0 && !blob && !tree && !pack : patterns.length > 0) return;
+  throw new CliError('cli.usage', id ? '--id goes without patterns' : 'nothing to find was given', {
+    hint: 'Give patterns of names, or --id with --ns-include.',
+  });
 }
 
 function wantedOf({ blob, tree, pack }: Options, patterns: string[]): Omit<FindRequest, 'snapshots'> {

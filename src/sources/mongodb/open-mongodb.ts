@@ -5,9 +5,10 @@ import type { ArchiveSourceOptions } from './archive/archive-source.ts';
 import type { WriteArchiveOptions } from './archive/write-archive.ts';
 import type { OplogTime } from './bson-values.ts';
 import type { ServerFacts } from './connection.ts';
+import type { FoundDocument } from './find-documents.ts';
 import { type DumpManifest, dumpFolder, oplogFileName } from './manifest.ts';
 import type { MongoSourceOptions } from './mongo-source.ts';
-import type { DumpChoice } from './namespaces.ts';
+import type { DumpChoice, NamespaceChoice } from './namespaces.ts';
 import type { OplogMark } from './oplog/oplog-entry.ts';
 import type { OplogFeed } from './oplog/oplog-feed.ts';
 import { entriesThrough, joinHistory, type OplogHistory, type OplogPart } from './oplog/oplog-history.ts';
@@ -40,6 +41,16 @@ export async function* mongodumpArchive(
 ): AsyncGenerator<Uint8Array> {
   const { archiveOfDump } = await import('./archive/write-archive.ts');
   yield* archiveOfDump(manifest, open, options);
+}
+
+/** Documents of a stored dump by `_id`. @throws SourceError, see `findDocuments` */
+export async function* findMongoDocuments(
+  manifest: DumpManifest,
+  open: OpenDumpFile,
+  options: NamespaceChoice & { ids: readonly string[] },
+): AsyncGenerator<FoundDocument> {
+  const { findDocuments } = await import('./find-documents.ts');
+  yield* findDocuments(manifest, open, options);
 }
 
 /** Tells what a dump would find and do. @throws SourceError */

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type DumpChoice, openMongoSource, type Source } from '#sources';
+import { parseDurationMs } from './global-options.ts';
 import { collectText, parseCount, parseSize } from './values.ts';
 
 /** Options of a backup whose source is a MongoDB deployment. */
@@ -13,6 +14,7 @@ export interface MongoOptions {
   collectionsAtOnce?: number;
   batchSize?: number;
   limitRead?: number;
+  maxLag?: number;
 }
 
 export function addMongoOptions(command: Command): Command {
@@ -33,6 +35,11 @@ export function addMongoOptions(command: Command): Command {
     )
     .option('--collections-at-once <count>', 'MongoDB: how many are read at once (4)', parseCount)
     .option('--batch-size <count>', 'MongoDB: most documents of one reply (100000)', parseCount)
+    .option(
+      '--max-lag <duration>',
+      'MongoDB: pause while a secondary is further behind (1m)',
+      parseDurationMs,
+    )
     .option('--limit-read <rate>', 'MongoDB: most bytes per second that are read (20M)', parseSize);
 }
 
@@ -55,5 +62,6 @@ export function mongoSourceOf(url: string, options: MongoOptions): Promise<Sourc
     collectionsAtOnce: options.collectionsAtOnce,
     batchSize: options.batchSize,
     bytesPerSecond: options.limitRead,
+    lagMsMax: options.maxLag,
   });
 }

@@ -101,11 +101,20 @@ function tell(output: Output, found: MongoPreflight): void {
   for (const line of table(['Database', 'Collections', 'Views', 'Documents', 'Data'], rows))
     output.note(line);
   tellOplog(output, found);
+  const { bytes, seconds } = found.foreseen;
+  if (bytes > 0)
+    output.note(
+      `a first backup reads ${formatSize(bytes)} in about ${formatSeconds(seconds)}; less is stored`,
+    );
   for (const name of unfitDatabases)
     output.line(`FAILED  the database ${JSON.stringify(name)} cannot be a folder, and would be lost`);
   output.note('not in any dump: search indexes, server parameters, the state of a cluster, database local');
   if (missing === undefined) {
-    output.note('rights: the server did not tell; it asks for no login, or does not know');
+    output.note(
+      'rights: the server did not tell; it asks for no login, or does not know. The least, in mongosh:',
+    );
+    for (const command of [commands.createRole, commands.createUser])
+      output.note(`  db.getSiblingDB('admin').runCommand(${JSON.stringify(command)})`);
     return;
   }
   if (missing.length === 0) {

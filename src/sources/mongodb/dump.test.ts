@@ -352,3 +352,85 @@ test('users and roles come only when they are asked for', async () => {
   const withUsers = await dump({ databases: databases() }, { withUsers: true });
   assert.ok(withUsers.files.has('dump/admin/system.users.bson'));
 });
+
+/** Not in the order of their ids. */
+const scattered = Array.from({ length: 400 }, (_, i) =>
+  bson({ _id: (i * 7) % 400, text: 'x'.repeat(i % 9) }),
+);
+
+test('a large collection is read in parts, several at once, and is the same file every time', async () => {
+  const bounds: unknown[] = [];
+  const script = (): Script => ({
+    databases: shop({ large: { documents: scattered } }),
+    bounds: 'honoured',
+    intercept({ find, min, max, limit }) {
+      if (find && !limit && (min || max)) bounds.push([min?._id, max?._id]);
+      return undefined;
+    },
+  });
+  const first = await dump(script(), { splitBytes: 4096 });
+  await server!.stop();
+  const second = await dump(script(), { splitBytes: 2048 });
+  assert.deepEqual(first.problems, []);
+  assert.ok(bounds.length > 4, JSON.stringify(bounds));
+  const expected = scattered.toSorted((a, b) => BSON.deserialize(a)._id - BSON.deserialize(b)._id);
+  for (const { files } of [first, second])
+    assert.deepEqual(Buffer.from(files.get('dump/shop/large.bson')!), Buffer.concat(expected));
+});
+
+test('a server that ignores min and max is read by one cursor, and so is what cannot be cut', async () => {
+  const { files, problems } = await dump(
+    {
+      databases: shop({
+        large: { documents: scattered },
+        texts: { documents: Array.from({ length: 100 }, (_, i) => bson({ _id: `t${i}` })) },
+      }),
+      bounds: 'ignored',
+    },
+    { splitBytes: 1024 },
+  );
+  assert.deepEqual(problems, []);
+  assert.deepEqual(Buffer.from(files.get('dump/shop/large.bson')!), Buffer.concat(scattered));
+});
+
+test('a cursor of one part that dies loses the collection', async () => {
+  const { problems, manifest } = await dump(
+    {
+      databases: shop({ large: { documents: scattered }, other: {} }),
+      bounds: 'honoured',
+      intercept: ({ find, min, limit }) =>
+        find === 'large' && !limit && min && min._id > 200
+          ? { ok: 0, code: 43, codeName: 'CursorNotFound', errmsg: 'cursor id 7 not found' }
+          : undefined,
+    },
+    { splitBytes: 4096 },
+  );
+  assert.deepEqual(problems, ['lost: dump/shop/large.bson: cannot read shop.large: cursor id 7 not found']);
+  assert.equal(manifest.collections[0]!.content, undefined);
+});
+
+test('reading pauses while a secondary is behind, and goes on when it has caught up', async () => {
+  const clock = new SkippingClock();
+  let asked = 0;
+  const { problems } = await dump(
+    {
+      databases: shop({ orders: {} }),
+      setName: 'rs0',
+      intercept({ replSetGetStatus }) {
+        if (!replSetGetStatus) return undefined;
+        const behindMs = ++asked < 4 ? 90_000 : 1000;
+        const at = new Date('2026-11-24T12:00:00Z');
+        return {
+          members: [
+            { state: 1, optimeDate: at },
+            { state: 2, optimeDate: new Date(at.getTime() - behindMs) },
+          ],
+          ok: 1,
+        };
+      },
+    },
+    { clock },
+  );
+  assert.deepEqual(problems, []);
+  assert.equal(asked, 4);
+});

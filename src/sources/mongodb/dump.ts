@@ -8,6 +8,7 @@ import type { DumpDatabase, DumpedEntries } from './dump-events.ts';
 import { type DumpFile, textFile, whenAborted } from './dump-file.ts';
 import { isBeyondMongorestore } from './dump-names.ts';
 import { DumpedCollection } from './dumped-collection.ts';
+import { LagPause } from './lag-pause.ts';
 import { type ListedCollection, type Listing, listNamespaces } from './list-namespaces.ts';
 import type { Consistency, DumpManifest, DumpOplog } from './manifest.ts';
 import { isUnreachable } from './mongo-error.ts';
@@ -29,9 +30,13 @@ export interface DumpSettings extends DumpChoice {
   collectionsAtOnce: number;
   oplog: OplogWish;
   bytesPerSecond?: number | undefined;
+  splitBytes?: number | undefined;
+  /** Reading pauses while a secondary is further behind. */
+  lagMsMax?: number | undefined;
   clock: Clock;
 }
 
+const lagMsMax = 60_000;
 /** mongodump's version whose layout this is. */
 const toolVersion = '100.18.0';
 
@@ -70,7 +75,11 @@ export class Dump implements DumpedEntries {
     this.#start = found.start;
     this.#capture = found.capture;
     this.#signal = found.signal;
-    const rate = new RateLimit(settings.clock, settings.bytesPerSecond);
+    const rate = new RateLimit(
+      settings.clock,
+      settings.bytesPerSecond,
+      new LagPause(connection, settings.clock, settings.lagMsMax ?? lagMsMax),
+    );
     const slots = new Slots(settings.collectionsAtOnce);
     this.#collections = found.listing.collections.map(
       (listed) =>
@@ -81,6 +90,7 @@ export class Dump implements DumpedEntries {
           atClusterTime: found.capture ? undefined : found.readTime.atClusterTime,
           slots,
           batchSize: settings.batchSize,
+          splitBytes: settings.splitBytes,
           rate,
           isGone: (error) => this.#isGone(error),
         }),

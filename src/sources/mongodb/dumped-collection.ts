@@ -8,12 +8,13 @@ import { type DataPlace, dataPlaceOf } from './data-place.ts';
 import { type DumpFile, textFile } from './dump-file.ts';
 import { dumpStemOf } from './dump-names.ts';
 import { valueToExtendedJson } from './extended-json.ts';
+import { chooseRanges } from './id-ranges.ts';
 import type { ListedCollection } from './list-namespaces.ts';
 import type { CollectionManifest } from './manifest.ts';
 import { metadataJson } from './metadata-json.ts';
 import { mongoCodeOf } from './mongo-error.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { readCollection } from './read-collection.ts';
+import { readCollection, readRanges } from './read-collection.ts';
 import type { Slots } from './slots.ts';
 
 export interface DumpedCollectionOptions {
@@ -21,6 +22,8 @@ export interface DumpedCollectionOptions {
   listed: ListedCollection;
   atClusterTime: Timestamp | undefined;
   batchSize: number;
+  /** A collection that holds so much is read in parts; 1 GiB by default. */
+  splitBytes?: number | undefined;
   rate: RateLimit;
   slots: Slots;
   /** Asked before reading, and told of what broke it: the error by which the server is gone, if it is. */
@@ -125,7 +128,7 @@ export class DumpedCollection {
       const before = await this.#count(collection);
       const atClusterTime = await this.#timeFor(collection);
       this.#ids = await this.#findIds(collection);
-      yield* readCollection({
+      const reading = {
         connection,
         database: this.database,
         collection,
@@ -135,7 +138,11 @@ export class DumpedCollection {
         hash: this.#hash,
         rate,
         signal,
-      });
+      };
+      const { splitBytes, listed } = this.#options;
+      const { maxId } = this.#ids;
+      const ranges = await chooseRanges(connection, listed, { atClusterTime, maxId, splitBytes });
+      yield* ranges ? readRanges(reading, ranges) : readCollection(reading);
       this.isAtTime = atClusterTime !== undefined;
       const after = await this.#count(collection);
       if (before !== undefined && after !== undefined) this.#counted = { before, after };

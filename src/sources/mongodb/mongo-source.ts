@@ -19,6 +19,10 @@ export interface MongoSourceOptions extends DumpChoice {
   batchSize?: number | undefined;
   /** Whether the oplog comes with it; by default where snapshot reads do not make it one point in time. */
   oplog?: OplogWish | undefined;
+  /** A collection that holds so much is read in parts, some at once; 1 GiB by default. */
+  splitBytes?: number | undefined;
+  /** Reading pauses while a secondary is further behind; a minute by default. */
+  lagMsMax?: number | undefined;
   /** Most that is read of the server. */
   bytesPerSecond?: number | undefined;
   clock?: Clock | undefined;

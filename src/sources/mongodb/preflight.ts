@@ -12,6 +12,8 @@ export interface MongoPreflight {
   databases: PreflightDatabase[];
   /** Whether it would be one point in time, for people. */
   consistency: string;
+  /** What would be read, before anything is deduplicated or compressed, and how long it is reckoned to take; rather too long. */
+  foreseen: { bytes: number; seconds: number };
   /** How far back the oplog reaches, or why there is none. */
   oplog: OplogOutlook | { absence: string };
   /** Undefined where the server does not say who we are or asks for no login. */
@@ -48,7 +50,9 @@ export async function preflightMongo(options: DumpChoice & { url: string }): Pro
     const listing = await listNamespaces(connection, options);
     const readTime = await chooseReadTime(connection, listing.collections);
     const databases = await describeDatabases(connection, listing);
-    const oplog = await oplogOutlook(connection, databases);
+    const bytes = databases.reduce((sum, { dataBytes = 0 }) => sum + dataBytes, 0);
+    const foreseen = { bytes, seconds: foreseeSeconds(bytes) };
+    const oplog = await oplogOutlook(connection, foreseen.seconds);
     const isCaptured =
       !('absence' in oplog) && (await needsCapture(connection, listing.collections, readTime));
     return {
@@ -57,6 +61,7 @@ export async function preflightMongo(options: DumpChoice & { url: string }): Pro
       consistency: isCaptured
         ? 'one point in time by its oplog, which is captured while the dump runs'
         : readTime.consistency.sentence,
+      foreseen,
       oplog,
       missing,
       commands: commandsForUser(options),
@@ -69,12 +74,11 @@ export async function preflightMongo(options: DumpChoice & { url: string }): Pro
 
 async function oplogOutlook(
   connection: MongoConnection,
-  databases: readonly PreflightDatabase[],
+  dumpSeconds: number,
 ): Promise<MongoPreflight['oplog']> {
   const start = await findOplogStart(connection);
   if ('absence' in start) return start;
   const window = await findWindow(connection);
-  const dumpSeconds = foreseeSeconds(databases.reduce((sum, { dataBytes = 0 }) => sum + dataBytes, 0));
   const rollsOver = dumpSeconds > window.newestSeconds - window.oldestSeconds;
   return { ...window, dumpSeconds, rollsOver, sliceSecondsMax: sliceSecondsMax(window) };
 }

@@ -3,8 +3,11 @@ import { SourceError } from '../errors.ts';
 import { assertDocument } from './bson-bytes.ts';
 import type { MongoConnection } from './connection.ts';
 import type { ContentHash } from './content-hash.ts';
+import type { IdRange } from './id-ranges.ts';
 import { mongoError } from './mongo-error.ts';
+import { orderedDocument } from './ordered-document.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { ReadAhead } from './read-ahead.ts';
 
 export interface ReadCollectionOptions {
   connection: MongoConnection;
@@ -17,6 +20,8 @@ export interface ReadCollectionOptions {
   isRawData?: boolean | undefined;
   /** Most documents of one reply. */
   batchSize: number;
+  /** Only this part, in the order of `_id`. */
+  range?: IdRange | undefined;
   hash: ContentHash;
   rate: RateLimit;
   signal: AbortSignal;
@@ -25,7 +30,10 @@ export interface ReadCollectionOptions {
 /** Pieces of this size go to the repository; a larger document is one piece. */
 const pieceBytes = 512 * 1024;
 /** Some servers fill replies by count alone; this keeps one below what a message may have. */
-const replyBytesGoal = 8 * 1024 * 1024;
+const replyBytesGoal = 4 * 1024 * 1024;
+/** Parts of one collection that are read at once, and what may wait of each that is not yet its turn. */
+const rangesAtOnce = 3;
+const aheadBytesMax = 4 * 1024 * 1024;
 const firstBatch = 16;
 
 /**
@@ -38,13 +46,16 @@ export async function* readCollection(options: ReadCollectionOptions): AsyncGene
   const cursor = openCursor(options);
   const piece = new Piece();
   try {
-    while (await hasNext(cursor, signal)) {
+    let next = nextReply(cursor);
+    while (await next) {
+      signal.throwIfAborted();
       const documents = cursor.readBufferedDocuments() as unknown as Uint8Array[];
-      let largestBytes = 1;
+      cursor.setBatchSize(countFor(documents, options.batchSize));
+      // The server gathers the next reply while this one is worked on.
+      next = nextReply(cursor);
       for (const document of documents) {
         assertDocument(document);
         hash.add(document);
-        largestBytes = Math.max(largestBytes, document.length);
         if (!piece.hasRoom(document)) {
           await rate.pay(piece.length, signal);
           yield piece.take();
@@ -55,8 +66,6 @@ export async function* readCollection(options: ReadCollectionOptions): AsyncGene
         await rate.pay(piece.length, signal);
         yield piece.take();
       }
-      const fitting = Math.floor(replyBytesGoal / largestBytes);
-      cursor.setBatchSize(Math.min(options.batchSize, Math.max(1, fitting)));
     }
     assertEnded(cursor, what);
   } catch (error) {
@@ -69,11 +78,17 @@ export async function* readCollection(options: ReadCollectionOptions): AsyncGene
 }
 
 function openCursor(options: ReadCollectionOptions): RunCommandCursor {
-  const { connection, database, collection, atClusterTime, isRawData, batchSize } = options;
+  const { connection, database, collection, atClusterTime, isRawData, batchSize, range } = options;
   const command = {
     find: collection,
     filter: {},
-    hint: { $natural: 1 },
+    ...(range
+      ? {
+          hint: { _id: 1 },
+          ...(range.min ? { min: orderedDocument(range.min) } : {}),
+          ...(range.max ? { max: orderedDocument(range.max) } : {}),
+        }
+      : { hint: { $natural: 1 } }),
     batchSize: Math.min(firstBatch, batchSize),
     ...(atClusterTime ? { readConcern: { level: 'snapshot', atClusterTime } } : {}),
     ...(isRawData ? { rawData: true } : {}),
@@ -81,9 +96,45 @@ function openCursor(options: ReadCollectionOptions): RunCommandCursor {
   return connection.db(database).runCursorCommand(command, connection.rawReads);
 }
 
-async function hasNext(cursor: RunCommandCursor, signal: AbortSignal): Promise<boolean> {
-  signal.throwIfAborted();
-  return cursor.hasNext();
+function nextReply(cursor: RunCommandCursor): Promise<boolean> {
+  const next = cursor.hasNext();
+  // Whoever awaits it is told; when nobody does any more, the reason was told already.
+  next.catch(() => {});
+  return next;
+}
+
+/** How many documents make a reply of about the size that is wanted. */
+function countFor(documents: readonly Uint8Array[], batchSize: number): number {
+  const largestBytes = documents.reduce((largest, { length }) => Math.max(largest, length), 1);
+  return Math.min(batchSize, Math.max(1, Math.floor(replyBytesGoal / largestBytes)));
+}
+
+/**
+ * Reads a collection in parts, some of them at once. What comes out is in the order of the parts, so that an unchanged
+ * collection is the same file again.
+ */
+export async function* readRanges(
+  options: Omit<ReadCollectionOptions, 'range'>,
+  ranges: readonly IdRange[],
+): AsyncGenerator<Uint8Array> {
+  const started: ReadAhead[] = [];
+  const start = (range: IdRange | undefined): void => {
+    if (range) started.push(new ReadAhead(readCollection({ ...options, range }), aheadBytesMax));
+  };
+  const rest = ranges.values();
+  try {
+    for (let i = 0; i < rangesAtOnce; i++) start(rest.next().value);
+    for (let current = started.shift(); current; current = started.shift()) {
+      try {
+        yield* current.read();
+      } finally {
+        current.giveUp();
+      }
+      start(rest.next().value);
+    }
+  } finally {
+    for (const one of started) one.giveUp();
+  }
 }
 
 /** A cursor that was closed before the server said that there is no more has lost documents. */

@@ -65,7 +65,13 @@ function covers(held: Privilege['resource'], needed: Privilege['resource']): boo
 export function commandsForUser(choice: DumpChoice): { createRole: Document; createUser: Document } {
   const role = choice.database === undefined ? 'holdfastBackup' : `holdfastBackup_${choice.database}`;
   return {
-    createRole: { createRole: role, privileges: neededPrivileges(choice), roles: [] },
+    createRole: { createRole: role, privileges: neededPrivileges(choice).map(withWishes), roles: [] },
     createUser: { createUser: 'holdfast', pwd: '<password>', roles: [{ role, db: 'admin' }] },
   };
+}
+
+/** With what is not needed, but used where it is allowed: sizes, to split what is large; the state of the set, to be gentle. */
+function withWishes({ resource, actions }: Privilege): Privilege {
+  if (actions.includes('dbStats')) return { resource, actions: [...actions, 'collStats'] };
+  return resource.cluster ? { resource, actions: [...actions, 'replSetGetStatus'] } : { resource, actions };
 }

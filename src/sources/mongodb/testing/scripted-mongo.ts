@@ -4,6 +4,7 @@ import { BSON, type Document, Timestamp } from 'mongodb';
 import { elementsOf, findElement } from '../bson-bytes.ts';
 import { type RawField, rawArray, rawDocument, rawField } from './raw-document.ts';
 import { afterInOplog, findInOplog, lastWriteOf, type ScriptedOplog } from './scripted-oplog.ts';
+import { sampled, within } from './scripted-ranges.ts';
 import { deleteDocuments, insertDocuments, updateDocuments, withIds } from './scripted-writes.ts';
 
 /** A collection of the scripted server: raw documents, and what the listings tell of it. */
@@ -24,6 +25,8 @@ export interface Script {
   snapshots?: 'honoured' | 'ignored';
   /** What `local.oplog.rs` holds. */
   oplog?: ScriptedOplog;
+  /** What becomes of `min` and `max`: honoured for ids that are numbers, or ignored. */
+  bounds?: 'honoured' | 'ignored';
   /** By database and name. */
   databases: Map<string, Map<string, ScriptedCollection>>;
   /** Answers a command otherwise: with a reply, by closing the connection, or (undefined) as usual. */
@@ -179,6 +182,15 @@ class Player {
     },
     count: (command, database) => ({ n: this.#find(database, command.count)?.documents.length ?? 0, ok: 1 }),
     find: (command, database) => this.#read(command, database),
+    aggregate: (command, database) => {
+      const documents = this.#find(database, command.aggregate)?.documents ?? [];
+      const [first] = command.pipeline as Document[];
+      const size = documents.reduce((sum, { length }) => sum + length, 0);
+      const answer = first!.$collStats
+        ? [BSON.serialize({ storageStats: { size } })]
+        : sampled(documents, Number(first!.$sample.size));
+      return this.#cursor(`${database}.${command.aggregate}`, answer);
+    },
     getMore: (command) => {
       const cursor = this.#cursors.get(BigInt(command.getMore.toString()))!;
       const { oplog } = this.#script;
@@ -263,8 +275,10 @@ class Player {
       return { ok: 0, code: 239, codeName: 'SnapshotTooOld', errmsg: 'Read timestamp is too old' };
     const ids = command.filter?._id?.$in as unknown[] | undefined;
     if (ids) return this.#cursor(`${database}.${command.find}`, withIds(documents, ids));
+    const bounded =
+      command.hint?._id && this.#script.bounds === 'honoured' ? within(documents, command) : documents;
     const wanted =
-      command.sort?._id === -1 ? documents.slice(-1) : documents.slice(0, command.limit || undefined);
+      command.sort?._id === -1 ? bounded.slice(-1) : bounded.slice(0, command.limit || undefined);
     return this.#cursor(`${database}.${command.find}`, wanted, {
       time,
       count: Number(command.batchSize ?? 101),

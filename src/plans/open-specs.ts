@@ -1,3 +1,4 @@
+import type { Clock } from '#base';
 import type {
   BucketSource,
   FilesSource,
@@ -9,7 +10,12 @@ import type {
   StorageSpec,
 } from '#contract';
 import { sizeBytes } from '#contract';
-import { type OpenOptions as OpenRepositoryOptions, openRepository, type Repository } from '#repository';
+import {
+  type Executor,
+  type OpenOptions as OpenRepositoryOptions,
+  openRepository,
+  type Repository,
+} from '#repository';
 import { bucketRootOf, bucketSource, filesSource, openMongoSource, type Source } from '#sources';
 import { type OpenOptions, openStorage, parseLocation, type S3Options, type Storage } from '#storage';
 import { WorkflowError } from '#workflows';
@@ -20,6 +26,10 @@ export interface Surroundings {
   secret(reference: SecretRef): Promise<string>;
   /** Where storages far away are cached, as a folder of this machine. */
   cacheFolder: string;
+  /** Default: the system's. */
+  clock?: Clock;
+  /** Who does the work on blobs; threads, unless something else is given. */
+  executor?: Executor;
 }
 
 /** Something open; what was opened for it is closed with it. */
@@ -50,7 +60,7 @@ export async function openStorageSpec(spec: StorageSpec, surroundings: Surroundi
 export async function openRepositorySpec(
   spec: RepositorySpec,
   surroundings: Surroundings,
-  options: Pick<OpenRepositoryOptions, 'retryLockMs' | 'signal' | 'executor' | 'clock'> = {},
+  options: Pick<OpenRepositoryOptions, 'retryLockMs' | 'signal'> = {},
 ): Promise<Opened<Repository>> {
   await using opening = new AsyncDisposableStack();
   const storage = await openStorageSpec(spec, surroundings);
@@ -59,7 +69,15 @@ export async function openRepositorySpec(
   const cache = isNear ? undefined : await openStorage(`local:${surroundings.cacheFolder}`);
   if (cache) opening.defer(() => cache.close());
   const password = await surroundings.secret(spec.password);
-  const thing = await openRepository({ ...options, storage, password, ...(cache && { cache }) });
+  const { clock, executor } = surroundings;
+  const thing = await openRepository({
+    ...options,
+    storage,
+    password,
+    ...(cache && { cache }),
+    ...(clock && { clock }),
+    ...(executor && { executor }),
+  });
   const open = opening.move();
   return { thing, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
@@ -78,6 +96,18 @@ export async function openSourceSpec(spec: SourceSpec, surroundings: Surrounding
         hint: 'Use `holdfast backup --stdin` in a pipe.',
       });
   }
+}
+
+/** How long a job waits for a lock of somebody else: a backup of another plan, a check, another program. */
+const jobLockWaitMs = 30 * 60_000;
+
+/** Opens the repository as a job does: it waits for others. @throws as `openRepositorySpec` */
+export function openForJob(
+  spec: RepositorySpec,
+  surroundings: Surroundings,
+  signal: AbortSignal,
+): Promise<Opened<Repository>> {
+  return openRepositorySpec(spec, surroundings, { signal, retryLockMs: jobLockWaitMs });
 }
 
 function bytesOf(size: Size | undefined): number | undefined {

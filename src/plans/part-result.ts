@@ -7,6 +7,8 @@ export interface PartResult extends Omit<JobResult, 'state'> {
   source: string;
   repository: string;
   state: FinalState;
+  /** Of the snapshot, where it is not the part's: a copy may succeed of what is *partial*. */
+  snapshotState?: FinalState;
   /** Of the snapshot: when its state was, ISO; whose files, and where they lay. */
   takenAt?: string;
   hostname?: string;

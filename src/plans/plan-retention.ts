@@ -1,4 +1,4 @@
-import type { SnapshotRecord } from '#catalog';
+import type { PinRecord, SnapshotRecord } from '#catalog';
 import type { KeepPolicy, Reason } from '#contract';
 import { decideRetention, parseDuration, type RetentionPolicy } from '#retention';
 
@@ -59,11 +59,14 @@ function decideSource(
       ...(reasonsById.get(snapshot.id) ?? []),
       ...(snapshot === lastGood ? ['last good one'] : []),
       ...(snapshot === lastProven ? ['last proven one'] : []),
-      ...snapshot.pins
-        .filter(({ until }) => !until || Date.parse(until) > nowMs)
-        .map(({ by }) => `pinned by ${by}`),
+      ...snapshot.pins.filter((pin) => isPinning(pin, nowMs)).map(({ by }) => `pinned by ${by}`),
     ],
   }));
+}
+
+/** Whether a pin still holds. */
+export function isPinning({ until }: PinRecord, nowMs: number): boolean {
+  return !until || Date.parse(until) > nowMs;
 }
 
 /** Whether its data was really read back or restored, and was right. */
@@ -97,8 +100,8 @@ export function oddityOf(newest: SnapshotRecord, before: readonly SnapshotRecord
 
 function held(what: string): Reason {
   return {
-    code: 'retention.held',
-    message: `nothing was forgotten: the new snapshot is unlike those before, ${what}`,
+    code: 'workflows.odd-snapshot',
+    message: `the new snapshot is unlike those before: ${what}`,
     hint: 'Look into the snapshot. If it is right, run the plan again: what is usual will follow.',
   };
 }

@@ -29,7 +29,7 @@ export async function statusOf(
   const last = ended[0];
   const newest = snapshots[0];
   const proven = snapshots.find(isProven);
-  const late = lateness(plan, newest, nowMs);
+  const late = lateness(plan, snapshots.find(isGood), nowMs);
   const reasons = await reasonsOf(records, plan, { last, late });
   return {
     health: healthOf(plan, {
@@ -93,6 +93,11 @@ function healthOf({ spec }: Configured<PlanSpec>, facts: Facts): PlanStatus['hea
   if (!facts.newest) return 'waiting';
   if (facts.reasons.length > 0) return 'attention';
   return facts.isProven ? 'proven' : 'protected';
+}
+
+/** Of what another program or server made, the state is not known. */
+function isGood({ facts }: SnapshotRecord): boolean {
+  return facts.state === undefined || facts.state === 'succeeded' || facts.state === 'warning';
 }
 
 function lateness(

@@ -54,8 +54,11 @@ async function jobOfSelf(
   reason: RunReason,
 ): Promise<NewJob> {
   const named = targetsOf(spec).map(({ repository }) => repository);
+  const all = await records.repositories.list();
   const repositories =
-    named.length > 0 ? named : (await records.repositories.list()).map((each) => each.name);
+    named.length > 0
+      ? await specsOf(records.repositories, named)
+      : Object.fromEntries(all.map((each) => [each.name, each.spec]));
   const input: SelfJobInput = { plan: name, spec, repositories };
   return {
     kind: 'self',
@@ -63,7 +66,8 @@ async function jobOfSelf(
     input,
     plan: name,
     labels: spec.labels ?? {},
-    limits: [`plan:${name}`, ...repositories.map((repository) => `storage:${repository}`)],
+    // One folder is written to.
+    limits: ['self', `plan:${name}`, ...Object.keys(repositories).map((each) => `storage:${each}`)],
     ...reason,
   };
 }

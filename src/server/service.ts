@@ -5,7 +5,7 @@ import { Access } from '#access';
 import { type Clock, messageOf, systemClock, systemRandom } from '#base';
 import { lockState } from '#catalog';
 import { JobRunner, openEngineStore } from '#jobs';
-import { backupJob, capacityOf, openRecords, Scheduler, type Surroundings, selfJob } from '#plans';
+import { capacityOf, jobKinds, openRecords, Scheduler, type Surroundings } from '#plans';
 import type { ServerContext } from './context.ts';
 import { furnish } from './first-run.ts';
 import { secretOf } from './secrets.ts';
@@ -46,6 +46,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const surroundings: Surroundings = {
     secret: (reference) => secretOf(reference, { records, environment }),
     cacheFolder: state.cache,
+    clock,
   };
   await furnish({ records, surroundings, clock }, state, systemRandom);
   const engineStore = await openEngineStore(state.engine);
@@ -54,10 +55,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const runner = new JobRunner({
     store: records.jobs,
     engineStore,
-    kinds: [
-      backupJob(surroundings, records),
-      selfJob({ surroundings, records, masterKeys, folder: state.self }),
-    ],
+    kinds: jobKinds({ surroundings, records, masterKeys, folder: state.work }),
     clock,
     workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
     concurrency: jobsAtOnce,

@@ -12,7 +12,8 @@ export interface StateFolder {
   masterKeys: SealingKey[];
   masterKeyFile: string;
   cache: string;
-  self: string;
+  /** Where jobs put what they need for a while. */
+  work: string;
   /** The default local repository. */
   repository: string;
 }
@@ -35,7 +36,7 @@ export function openStateFolder(path: string, environment: NodeJS.ProcessEnv, ra
     masterKeys: loadMasterKeys(masterKeyFile, { random, mayMake }),
     masterKeyFile,
     cache: join(path, 'cache'),
-    self: join(path, 'self'),
+    work: join(path, 'work'),
     repository: join(path, 'repository'),
   };
 }

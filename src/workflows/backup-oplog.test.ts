@@ -224,6 +224,29 @@ test('a rollback: warning, its code and a sentence, a new full backup, and the n
   assert.deepEqual(await shop.restored((await shop.snapshots()).at(-1)!), [1, 2, 30, 31]);
 });
 
+test('an entry that nothing replays: what came before is saved, warning, and a new full backup', async () => {
+  const shop = await Deployment.start();
+  shop.insert(1);
+  await shop.save();
+  shop.insert(2);
+  const version = { _id: 'featureCompatibilityVersion', version: '7.0' };
+  shop.oplog.update('admin.system.version', 'featureCompatibilityVersion', version);
+  shop.insert(3);
+  const broken = await shop.save();
+  assert.deepEqual([broken.state, broken.sliceCount], ['warning', 1]);
+  assert.deepEqual(told(broken), [
+    [
+      'odd',
+      'sources.oplog-gap',
+      `nothing is replayed over a change of the feature compatibility at ${second} (1700000000:4)`,
+    ],
+  ]);
+  shop.insert(4);
+  const next = await shop.save();
+  assert.deepEqual([next.state, next.full], ['succeeded', undefined]);
+  assert.deepEqual(await shop.restored((await shop.snapshots()).at(-1)!), [1, 2, 3, 4]);
+});
+
 const faults: [string, Document | 'close'][] = [
   ['a cursor is killed', { ok: 0, code: 237, codeName: 'CursorKilled', errmsg: 'cursor was killed' }],
   ['an election', { ok: 0, code: 189, codeName: 'PrimarySteppedDown', errmsg: 'stepped down' }],
@@ -323,4 +346,31 @@ test('goes on until it is stopped, a slice each so often, and saves the last one
   });
   assert.deepEqual([outcome.state, outcome.sliceCount, outcome.entryCount], ['succeeded', 2, 2]);
   assert.deepEqual(await shop.restored((await shop.snapshots()).at(-1)!), [1, 2, 11]);
+});
+
+test('a run that goes on outlives a server that does not answer in time, and tells of it', async () => {
+  const shop = await Deployment.start();
+  shop.insert(1);
+  const stop = new AbortController();
+  let refusals = 0;
+  const outcome = await shop.save({
+    everyMs: 1_000,
+    stop: stop.signal,
+    onFull() {
+      shop.insert(2);
+      const late = {
+        ok: 0,
+        code: 262,
+        codeName: 'ExceededTimeLimit',
+        errmsg: 'operation exceeded time limit',
+      };
+      shop.intercept = (command) => (command.tailable && refusals++ < 7 ? late : undefined);
+    },
+    onSlice: () => stop.abort(),
+  });
+  assert.deepEqual([outcome.state, outcome.sliceCount], ['warning', 1]);
+  assert.deepEqual(
+    told(outcome).map((one) => (one as string[]).slice(0, 2)),
+    [['odd', 'sources.mongodb']],
+  );
 });

@@ -77,6 +77,8 @@ class OplogRun {
   readonly #problems: Problem[] = [];
   #full: BackupOutcome | undefined;
   #fullCount = 0;
+  /** Where to go on when it is not possible there where it was tried. */
+  #others: Mark[] = [];
   #counts = { sliceCount: 0, entryCount: 0, bytes: 0, reopened: 0 };
   #first: SavedSlice | undefined;
   #last: SavedSlice | undefined;
@@ -88,14 +90,15 @@ class OplogRun {
   }
 
   async go(): Promise<void> {
-    let after = await this.#findStarts();
+    let starts: Mark[] | undefined;
     for (;;)
       try {
-        await this.#follow(after);
+        await this.#follow(starts ?? (await this.#findStarts()));
         return;
       } catch (error) {
         this.#signal.throwIfAborted();
-        after = await this.#afterFailure(error);
+        starts = await this.#afterFailure(error);
+        if (this.#isStopped()) return;
       }
   }
 
@@ -119,8 +122,9 @@ class OplogRun {
     this.#request.onProblem?.(problem);
   }
 
-  /** What a run that goes on does next; the others fail. @returns where to go on */
-  async #afterFailure(error: unknown): Promise<Mark[]> {
+  /** What a run that goes on does next; the others fail. @returns where to go on; undefined: to be found out */
+  async #afterFailure(error: unknown): Promise<Mark[] | undefined> {
+    if (isBroken(error) && this.#others.length > 0) return this.#others;
     if (isBroken(error) && this.#fullCount < fullsMax) {
       this.#note({ path: 'oplog', error, gravity: 'odd' });
       return [];
@@ -129,7 +133,7 @@ class OplogRun {
     if (everyMs === undefined || !(error instanceof HoldfastError) || error.retry === 'never') throw error;
     this.#note({ path: 'oplog', error, gravity: 'odd' });
     await this.#clock.sleep(retryPauseMs, { signal: stop }).catch(() => {});
-    return this.#findStarts();
+    return undefined;
   }
 
   /** @param starts where to go on, the best first; none: from a new full backup */
@@ -146,13 +150,14 @@ class OplogRun {
   async #openFeed(starts: readonly Mark[]): Promise<OplogFeed> {
     const { url } = this.#request;
     const options = { signal: this.#signal, clock: this.#clock };
-    for (const after of starts)
+    this.#others = [...starts];
+    while (this.#others.length > 0)
       try {
-        return await openOplogFeed(url, { ...options, after });
+        return await openOplogFeed(url, { ...options, after: this.#others.shift()! });
       } catch (error) {
         if (!isBroken(error)) throw error;
         // With a full backup after the gap there is nothing more to do about it; the list of snapshots shows it.
-        if (after === starts.at(-1)) this.#note({ path: 'oplog', error, gravity: 'odd' });
+        if (this.#others.length === 0) this.#note({ path: 'oplog', error, gravity: 'odd' });
       }
     await requireOplog(url);
     return openOplogFeed(url, { ...options, after: await this.#makeFull() });
@@ -206,6 +211,8 @@ class OplogRun {
     // The first entry is the last of the slice before.
     this.#counts.entryCount += manifest.count - 1;
     this.#counts.bytes += manifest.bytes;
+    // Years may lie between two gaps of a run that goes on.
+    if (this.#request.everyMs !== undefined) this.#fullCount = 0;
     this.#request.onSlice?.(saved);
   }
 

@@ -90,7 +90,10 @@ async function missingRights(
   const status = await connection.tryCommand('admin', { connectionStatus: 1, showPrivileges: true });
   const info = status?.authInfo;
   if (!info || (info.authenticatedUsers ?? []).length === 0) return undefined;
-  return missingPrivileges((info.authenticatedUserPrivileges ?? []) as Privilege[], neededPrivileges(choice));
+  return missingPrivileges(
+    (info.authenticatedUserPrivileges ?? []) as Privilege[],
+    neededPrivileges(choice, { hasOplog: connection.server.topology === 'replica set' }),
+  );
 }
 
 async function describeDatabases(

@@ -14,7 +14,10 @@ export interface Privilege {
 }
 
 /** The least that a dump needs. An empty name means every one, but covers neither `config`, `local` nor `system.*`. */
-export function neededPrivileges({ database, withUsers }: DumpChoice): Privilege[] {
+export function neededPrivileges(
+  { database, withUsers }: DumpChoice,
+  { hasOplog = true }: { hasOplog?: boolean } = {},
+): Privilege[] {
   const read = ['find', 'listCollections', 'listIndexes', 'dbStats'];
   const db = database ?? '';
   const ofUsers = ['system.users', 'system.roles', 'system.version'].map((collection) => ({
@@ -31,7 +34,7 @@ export function neededPrivileges({ database, withUsers }: DumpChoice): Privilege
     ...(database === undefined
       ? [
           { resource: { db: 'config', collection: '' }, actions: ['find', 'listCollections', 'listIndexes'] },
-          { resource: { db: 'local', collection: 'oplog.rs' }, actions: ['find'] },
+          ...(hasOplog ? [{ resource: { db: 'local', collection: 'oplog.rs' }, actions: ['find'] }] : []),
         ]
       : []),
     ...(withUsers ? ofUsers : []),

@@ -1,5 +1,7 @@
 import { type Clock, systemClock } from '#base';
+import { SourceError } from '../../errors.ts';
 import type { Source } from '../../source.ts';
+import { textOf } from '../bson-bytes.ts';
 import type { OplogTime } from '../bson-values.ts';
 import { MongoConnection } from '../connection.ts';
 import { dumpEvents } from '../dump-events.ts';
@@ -11,8 +13,9 @@ import type { OplogEntry, OplogMark } from './oplog-entry.ts';
 import { OplogRangeBuilder } from './oplog-range.ts';
 import { oplogTagText } from './oplog-tag.ts';
 import { OplogTail } from './oplog-tail.ts';
-import { compareTimes } from './oplog-time.ts';
+import { compareTimes, describeTime } from './oplog-time.ts';
 import type { SliceManifest } from './slice-manifest.ts';
+import { commandOf } from './transactions.ts';
 
 /** A stretch of the oplog, in memory, to be saved as a snapshot of its own. */
 export interface OplogSlice {
@@ -38,6 +41,8 @@ export class OplogFeed {
   readonly #tail: OplogTail;
   readonly #clock: Clock;
   #last: OplogEntry;
+  /** An entry that nothing replays. */
+  #barrier: OplogEntry | undefined;
 
   private constructor(
     connection: MongoConnection,
@@ -86,8 +91,12 @@ export class OplogFeed {
     return compareTimes(this.#last.time, time) >= 0;
   }
 
-  /** The next slice; undefined when nothing came. @throws SourceError, see `OplogTail.read` */
+  /**
+   * The next slice; undefined when nothing came.
+   * @throws SourceError, see `OplogTail.read`; 'sources.oplog-gap' after the last slice before an entry that nothing replays
+   */
   async take({ bytesMax, until, durationMs, stop }: SliceLimits): Promise<OplogSlice | undefined> {
+    if (this.#barrier) throw cannotCross(this.#barrier);
     const beganMs = this.#clock.monotonicMs();
     const builder = new OplogRangeBuilder();
     const pieces = [this.#last.bytes];
@@ -95,15 +104,21 @@ export class OplogFeed {
     const isFull = (): boolean =>
       builder.bytes >= bytesMax ||
       stop?.aborted === true ||
+      this.#barrier !== undefined ||
       (until !== undefined && this.hasReached(until)) ||
       (durationMs !== undefined && this.#clock.monotonicMs() - beganMs >= durationMs);
     while (!isFull())
       for (const entry of await this.#tail.read()) {
+        this.#barrier ??= isBarrier(entry) ? entry : undefined;
+        if (this.#barrier) break;
         builder.add(entry);
         pieces.push(entry.bytes);
         this.#last = entry;
       }
-    if (pieces.length === 1) return undefined;
+    if (pieces.length === 1) {
+      if (this.#barrier) throw cannotCross(this.#barrier);
+      return undefined;
+    }
     return this.#sliceOf(builder, pieces);
   }
 
@@ -125,6 +140,27 @@ export class OplogFeed {
     const tag = oplogTagText({ from: range.first, to: range.last });
     return { source: sliceSource(place, pieces, manifest), tag, manifest };
   }
+}
+
+/** Commands by which data or its form comes from elsewhere than the oplog. */
+const barrierCommands = new Set(['importCollection', 'upgradeDowngradeViewlessTimeseries']);
+
+/** mongodump refuses the same ones: also a change of the feature compatibility. */
+function isBarrier(entry: OplogEntry): boolean {
+  const { op, namespace, o, o2 } = entry;
+  if (op === 'c') return barrierCommands.has(commandOf(entry));
+  return namespace === 'admin.system.version' && textOf(o2 ?? o, '_id') === 'featureCompatibilityVersion';
+}
+
+function cannotCross(entry: OplogEntry): SourceError {
+  const what = entry.op === 'c' ? commandOf(entry) : 'a change of the feature compatibility';
+  return new SourceError(
+    'sources.oplog-gap',
+    `nothing is replayed over ${what} at ${describeTime(entry.time)}`,
+    {
+      hint: 'A new full backup begins a new line; what was saved before restores up to that time.',
+    },
+  );
 }
 
 /** `/mongodb-HOST/dump/oplog.bson`, so that mongorestore takes it, and the manifest beside the dump's folder. */

@@ -155,7 +155,8 @@ export class ReplayedCommands {
     const hasCollation = options.has('collation');
     // A server makes the buckets of a time series by itself.
     const left = options.has('timeseries') ? ['validator', 'clusteredIndex'] : [];
-    for (const name of ['create', 'idIndex', ...optionsLeft, ...left]) options.delete(name);
+    // `temp` is for servers among themselves.
+    for (const name of ['create', 'idIndex', 'temp', ...optionsLeft, ...left]) options.delete(name);
     await this.#run(operation, target.database, { create: target.name, ...Object.fromEntries(options) });
     this.#track(namespace, { ...target, uuid: operation.uuid, hasCollation });
   }

@@ -26,6 +26,7 @@ const signatures = {
   fallocate: { arguments: ['int32', 'int32', 'int64', 'int64'], return: 'int32' },
   posix_fadvise: { arguments: ['int32', 'int64', 'int64', 'int32'], return: 'int32' },
   lseek: { arguments: ['int32', 'int64', 'int32'], return: 'int64' },
+  syscall: { arguments: ['int64', 'int64', address, 'int64', address, 'int64'], return: 'int64' },
   getpwuid_r: { arguments: ['uint32', address, address, 'uint64', address], return: 'int32' },
   getgrgid_r: { arguments: ['uint32', address, address, 'uint64', address], return: 'int32' },
 } as const satisfies Ffi.FunctionDefinitions;
@@ -58,6 +59,8 @@ interface LibcFunctions {
   fallocate(fd: number, mode: number, offset: bigint, length: bigint): number;
   posix_fadvise(fd: number, offset: bigint, length: bigint, advice: number): number;
   lseek(fd: number, offset: bigint, whence: number): bigint;
+  /** Variadic in C; declared for the one call that we make by number. */
+  syscall(number: bigint, folder: bigint, name: Address, flags: bigint, out: Address, size: Size): bigint;
   getpwuid_r(uid: number, out: Address, text: Address, size: Size, found: Address): number;
   getgrgid_r(gid: number, out: Address, text: Address, size: Size, found: Address): number;
 }

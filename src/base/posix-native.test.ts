@@ -3,7 +3,9 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { libc } from './native.ts';
 import { openPosix } from './posix-open.ts';
+import { NativeXattrs } from './posix-xattrs.ts';
 import { inFolder, withCode } from './testing/posix-folder.ts';
 
 const { O_RDWR, O_CREAT } = fs.constants;
@@ -30,6 +32,28 @@ test('makes FIFOs and device nodes', () =>
       assert.equal(native.stat(at(name))!.type, type);
     }
     assert.throws(() => native.makeSpecial(at('fifo'), 'fifo', 0o600, 0n), withCode('EEXIST'));
+  }));
+
+test('reads extended attributes where the kernel does not know listxattrat, and tells its real errors', () =>
+  inFolder(native, (at, path) => {
+    fs.writeFileSync(join(path, 'file'), '');
+    native.setXattr(at('file'), { name: 'user.note', value: Buffer.from('x') });
+    const calls = { at: 0, errno: 38 };
+    const system = libc()!;
+    const old = new NativeXattrs({
+      ...system,
+      syscall: () => -1n - BigInt(calls.at++),
+      errno: () => calls.errno,
+    });
+    for (const _ of [1, 2])
+      assert.deepEqual(
+        old.read(at('file')).map(({ name }) => name),
+        ['user.note'],
+      );
+    assert.equal(calls.at, 1, 'an absent call is asked for once');
+    const failing = new NativeXattrs({ ...system, syscall: () => -1n, errno: () => 13 });
+    assert.throws(() => failing.read(at('file')), withCode('EACCES'));
+    assert.throws(() => native.readXattrs(at('absent')), withCode('ENOENT'));
   }));
 
 test('sets, reads and removes extended attributes of files, folders and links', () =>

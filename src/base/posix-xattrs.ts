@@ -1,6 +1,6 @@
 import type { ExtendedAttribute } from './file-attributes.ts';
 import type { Libc } from './native.ts';
-import { type FileRef, systemError } from './posix.ts';
+import { type FileRef, type Place, systemError } from './posix.ts';
 import { CText, fixedMemory } from './posix-memory.ts';
 
 /** Linux XATTR_SIZE_MAX and XATTR_LIST_MAX. */
@@ -8,6 +8,11 @@ const sizeMax = 64 * 1024;
 const size = BigInt(sizeMax);
 const ENODATA = 61;
 const EOPNOTSUPP = 95;
+/** The number of listxattrat, on every processor; Linux 6.13 and newer (include/uapi/asm-generic/unistd.h). */
+const listxattrat = 465n;
+const AT_SYMLINK_NOFOLLOW = 0x100n;
+/** What a kernel without it answers, or a container that forbids what it does not know. */
+const unknownCall: readonly number[] = [1, 38];
 
 /** Extended attributes by libc; POSIX ACLs are `system.posix_acl_access` and `system.posix_acl_default`. */
 export class NativeXattrs {
@@ -15,6 +20,7 @@ export class NativeXattrs {
   readonly #path: CText;
   readonly #name: CText;
   readonly #memory;
+  #canListAt = true;
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -57,16 +63,26 @@ export class NativeXattrs {
 
   #names(file: FileRef): string[] {
     const { bytes, address } = this.#memory;
-    const length =
-      typeof file === 'number'
-        ? this.#libc.flistxattr(file, address, size)
-        : this.#libc.llistxattr(this.#path.putPath(file), address, size);
+    const length = typeof file === 'number' ? this.#libc.flistxattr(file, address, size) : this.#listAt(file);
     if (length < 0n) {
       const errno = this.#libc.errno();
       if (errno === EOPNOTSUPP) return [];
       throw systemError(errno, 'listxattr', typeof file === 'number' ? undefined : file.name);
     }
     return length === 0n ? [] : bytes.toString('utf8', 0, Number(length) - 1).split('\0');
+  }
+
+  /** A path through /proc takes the kernel twice as long as a name in an open folder. */
+  #listAt(place: Place): bigint {
+    const { address } = this.#memory;
+    if (this.#canListAt) {
+      const name = this.#path.putName(place.name);
+      const folder = BigInt(place.folder);
+      const length = this.#libc.syscall(listxattrat, folder, name, AT_SYMLINK_NOFOLLOW, address, size);
+      if (length >= 0n || !unknownCall.includes(this.#libc.errno())) return length;
+      this.#canListAt = false;
+    }
+    return this.#libc.llistxattr(this.#path.putPath(place), address, size);
   }
 
   /** undefined when it was removed since it was listed. */

@@ -3,20 +3,18 @@ import { openStorage, type Storage, StorageError } from '#storage';
 
 import type { WriteContext } from './backup/write-session.ts';
 import { RepositoryCache } from './cache/repository-cache.ts';
+import { CurrentIndex, type DamagedIndexFile } from './current-index.ts';
 import { RepositoryError } from './errors.ts';
 import { type Executor, threadExecutor } from './executor/executor.ts';
-import type { BlobId, IndexId, KeyId, SnapshotId } from './format/ids.ts';
+import type { BlobId, KeyId, SnapshotId } from './format/ids.ts';
 import { randomMasterKey } from './format/sealed.ts';
-import { loadIndex } from './index/load-index.ts';
 import type { RepositoryIndex } from './index/repository-index.ts';
-import { addUnlistedPacks } from './index/unlisted-packs.ts';
 import { loadConfig, newConfig, type RepositoryConfig, saveConfig } from './keys/config.ts';
 import type { KdfParameters } from './keys/kdf.ts';
 import { type OpenedKey, openWithPassword, storeKey } from './keys/keys.ts';
 import { acquireLock, type RepositoryLock } from './lock/lock.ts';
 import { type LockOwner, systemOwner } from './lock/owner.ts';
-import { isLoss } from './loss.ts';
-import { BlobReader } from './read/blob-reader.ts';
+import type { BlobReader } from './read/blob-reader.ts';
 import { contentAhead, loadAhead } from './read/load-ahead.ts';
 import { findSnapshot, type SnapshotFilter } from './snapshot/find-snapshot.ts';
 import { type LoadOptions, loadSnapshots } from './snapshot/load-snapshots.ts';
@@ -65,19 +63,6 @@ export interface LockRequest {
   onWait?: (conflict: RepositoryError) => void;
 }
 
-/** An index, the files it was made of (our own new ones included), and its reader. */
-interface CurrentIndex {
-  index: RepositoryIndex;
-  files: Set<IndexId>;
-  reader: BlobReader;
-  damaged: readonly DamagedIndexFile[];
-}
-
-export interface DamagedIndexFile {
-  id: IndexId;
-  error: Error;
-}
-
 /** An opened repository. What is done with it (backup, restore, check …) are functions that take one. */
 export class Repository {
   readonly storage: Storage;
@@ -89,14 +74,10 @@ export class Repository {
   readonly owner: LockOwner;
   readonly #options: OpenOptions;
   readonly #cache: RepositoryCache | undefined;
+  readonly #current: CurrentIndex;
   #key: OpenedKey;
-  #index: Promise<CurrentIndex> | undefined;
-  /** Others may have written since the index files were listed. */
-  #isIndexDue = true;
   /** Locks for reading that are held. */
   #readers = 0;
-  /** Indexes in which a write session claims ids. A second session must not take such a claim for a stored blob. */
-  readonly #claimed = new WeakSet<RepositoryIndex>();
 
   constructor(options: OpenOptions, parts: { storage: Storage; config: RepositoryConfig; key: OpenedKey }) {
     this.#options = options;
@@ -122,6 +103,13 @@ export class Repository {
         random: this.random,
         onProblem: options.onCacheProblem,
       });
+    this.#current = new CurrentIndex({
+      storage: parts.storage,
+      key: parts.key.key,
+      unpacked: this.unpacked,
+      cache: this.#cache,
+      isReading: () => this.#readers > 0,
+    });
   }
 
   /** Names the repository wherever it is moved. */
@@ -160,64 +148,22 @@ export class Repository {
    * they hold, and `damagedIndexFiles` tells.
    */
   async index(): Promise<RepositoryIndex> {
-    return (await this.#upToDate()).index;
-  }
-
-  #upToDate(): Promise<CurrentIndex> {
-    if (this.#index && !this.#isIndexDue) return this.#index;
-    this.#isIndexDue = false;
-    const index = this.#refreshed(this.#index);
-    this.#index = index;
-    // A failed load may be tried again.
-    index.catch(() => {
-      if (this.#index === index) this.forgetIndex();
-    });
-    return index;
-  }
-
-  async #refreshed(before: Promise<CurrentIndex> | undefined): Promise<CurrentIndex> {
-    const known = await before?.catch(() => undefined);
-    const isWhole = known?.damaged.length === 0 && (await this.#areAllIndexFiles(known.files));
-    return isWhole ? known : this.#loadIndex();
-  }
-
-  async #loadIndex(): Promise<CurrentIndex> {
-    const { storage } = this;
-    const { key } = this.key;
-    const damaged: DamagedIndexFile[] = [];
-    const onDamaged = (id: IndexId, error: unknown): void => {
-      if (this.#readers === 0 || !isLoss(error)) throw error;
-      damaged.push({ id, error });
-    };
-    const { index, files } = await loadIndex(this.unpacked, { onDamaged, cache: this.#cache });
-    if (damaged.length > 0) await addUnlistedPacks({ storage, key }, index);
-    const reader = new BlobReader(storage, index, key, this.#cache);
-    return { index, files: new Set(files), reader, damaged };
+    return (await this.#current.get()).index;
   }
 
   /** Index files that could not be read when the index was read last, for a reader to report. */
   async damagedIndexFiles(): Promise<readonly DamagedIndexFile[]> {
-    return (await this.#upToDate()).damaged;
-  }
-
-  async #areAllIndexFiles(files: ReadonlySet<IndexId>): Promise<boolean> {
-    let count = 0;
-    for await (const { id } of this.unpacked.list('index')) {
-      if (!files.has(id)) return false;
-      count++;
-    }
-    return count === files.size;
+    return (await this.#current.get()).damaged;
   }
 
   /** Makes the next use read the index files again: after a failed write, or when others may have written. */
   forgetIndex(): void {
-    this.#index = undefined;
-    this.#isIndexDue = true;
+    this.#current.forget();
   }
 
   /** Reads single blobs by the current index. */
   async blobReader(): Promise<BlobReader> {
-    return (await this.#upToDate()).reader;
+    return (await this.#current.get()).reader;
   }
 
   /** The entries of a folder, in order of their names' bytes. */
@@ -278,7 +224,7 @@ export class Repository {
   async lock(request: LockRequest): Promise<RepositoryLock> {
     const signal = request.signal ?? this.#options.signal;
     const isReading = request.isReading ?? !request.exclusive;
-    this.#isIndexDue = true;
+    this.#current.expectChange();
     if (this.#options.withoutLock) {
       if (isReading) return this.#whileReading(noLock(signal));
       throw new RepositoryError(
@@ -333,11 +279,7 @@ export class Repository {
         hint: 'Upgrade it with `restic migrate upgrade_repo_v2`, then try again.',
       });
     }
-    const current = await this.#upToDate();
-    // Read for a reader that came in between; what is written must not rest on it.
-    if (current.damaged.length > 0) throw current.damaged[0]!.error;
-    const { index, files } = this.#claimed.has(current.index) ? await this.#loadIndex() : current;
-    this.#claimed.add(index);
+    const { index, files, release } = await this.#current.claim();
     const { storage, unpacked, executor, clock, random } = this;
     const polynomial = this.config.chunkerPolynomial;
     return {
@@ -351,11 +293,7 @@ export class Repository {
       random,
       lock,
       onIndexSaved: (id) => files.add(id),
-      onClosed: () => {
-        this.#claimed.delete(index);
-        // When the shared index is another by now, it doesn't know what this session wrote.
-        this.#isIndexDue = true;
-      },
+      onClosed: release,
     };
   }
 

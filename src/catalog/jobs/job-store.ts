@@ -79,8 +79,10 @@ export class JobStore {
   async list(filter: JobFilter, page: PageRequest): Promise<Page<JobRecord>> {
     const { plan, kinds = [undefined], states = [undefined] } = filter;
     // An index is in order for one state and one kind only; of several, each gives a page, and the newest are shown.
-    const narrow =
-      plan === undefined ? states.flatMap((state) => kinds.map((kind) => ({ kind, state }))) : [{}];
+    const pairs = [...new Set(states)].flatMap((state) =>
+      [...new Set(kinds)].map((kind) => ({ kind, state })),
+    );
+    const narrow = plan === undefined ? pairs : [{}];
     const parts = await Promise.all(narrow.map((only) => this.#newest(filter, only, page)));
     const rows = parts.flat().sort((one, other) => (one.id < other.id ? 1 : -1));
     return pageOf(rows, page, { cursorOf: ({ id }) => id, itemOf: jobOf });

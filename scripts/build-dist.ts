@@ -1,10 +1,11 @@
 /** Builds `dist/`, what the published package runs: compiled code, its types and WebAssembly, and a schema. Run by npm's `prepack`. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { configJsonSchema } from '#config';
 import manifest from '../package.json' with { type: 'json' };
 import { buildWasm } from './build-wasm.ts';
+import { buildWeb } from './build-web.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -12,6 +13,7 @@ const dist = join(root, 'dist');
 rmSync(dist, { recursive: true, force: true });
 compile();
 for (const file of buildWasm()) copyToDist(file);
+cpSync(await buildWeb(), join(dist, 'web'), { recursive: true });
 // For editors of holdfast.yaml.
 writeFileSync(join(dist, 'holdfast.schema.json'), JSON.stringify(configJsonSchema(), null, 2));
 assertComplete();

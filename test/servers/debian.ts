@@ -15,6 +15,7 @@ const packages = {
   'redis-server': 'redis-server',
   nginx: 'nginx-light',
   pg_createcluster: 'postgresql',
+  chromium: 'chromium',
 } as const;
 
 type DebianProgram = keyof typeof packages;

@@ -54,8 +54,11 @@ async function holdfast(server: S3Server, ...args: string[]) {
 
 type Login = S3Server['credentials'];
 
-/** @param from the login of the source, where it has its own */
-async function holdfastAs({ login, from }: { login: Login; from?: Login }, ...args: string[]) {
+/** @param from, to the login of the source, of the target, where it has its own */
+async function holdfastAs(
+  { login, from, to }: { login: Login; from?: Login; to?: Login },
+  ...args: string[]
+) {
   const env = {
     PATH: process.env.PATH,
     HOME: folder,
@@ -65,6 +68,10 @@ async function holdfastAs({ login, from }: { login: Login; from?: Login }, ...ar
     ...(from && {
       HOLDFAST_FROM_AWS_ACCESS_KEY_ID: from.accessKeyId,
       HOLDFAST_FROM_AWS_SECRET_ACCESS_KEY: from.secretAccessKey,
+    }),
+    ...(to && {
+      HOLDFAST_TO_AWS_ACCESS_KEY_ID: to.accessKeyId,
+      HOLDFAST_TO_AWS_SECRET_ACCESS_KEY: to.secretAccessKey,
     }),
   };
   const run = promisify(execFile)(program, args, { env, maxBuffer: 64 * 1024 * 1024 });
@@ -233,6 +240,17 @@ test('the bucket may need another login than the repository', async () => {
   const refused = await holdfastAs({ login }, ...args);
   assert.equal(refused.status, 1, refused.stderr);
   const { status, stderr } = await holdfastAs({ login, from: versitygw.credentials }, ...args);
+  const target = `s3:${versitygw.endpoint}/${await versitygw.makeBucket()}/again`;
+  const restore = [
+    'restore',
+    'latest',
+    ...args.slice(args.indexOf('-r'), args.indexOf('-r') + 2),
+    '--target',
+    target,
+  ];
+  assert.notEqual((await holdfastAs({ login }, ...restore)).status, 0);
+  const restored = await holdfastAs({ login, to: versitygw.credentials }, ...restore);
+  assert.equal(restored.status, 0, restored.stderr);
   assert.equal(status, 0, stderr);
 });
 

@@ -6,8 +6,8 @@ import { type BackupOutcome, backup, describeUse, isNearlyFull, type ReadBackOut
 import { addSliceOptions, backupSlices, type SliceOptions, takesSlices } from '../backup-slices.ts';
 import { addSourceOptions, chooseSource, type SourceOptions } from '../backup-source.ts';
 import { CliError } from '../errors.ts';
-import { fromEnvironment } from '../from-environment.ts';
 import { counted, formatSeconds, formatSize } from '../output.ts';
+import { fromEnvironment } from '../place-environment.ts';
 import { versionNumber } from '../program-version.ts';
 import { withProgress } from '../progress.ts';
 import { proveSnapshot } from '../prove-snapshot.ts';

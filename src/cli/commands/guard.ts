@@ -7,11 +7,11 @@ import { addSourceOptions, chooseSource, type SourceOptions } from '../backup-so
 import { environmentWithoutSecrets } from '../child-environment.ts';
 import { commandTextWithoutSecrets, withoutPasswords } from '../command-text.ts';
 import { CliError } from '../errors.ts';
-import { fromEnvironment } from '../from-environment.ts';
 import { parseDurationMs } from '../global-options.ts';
 import { choiceOf } from '../mongo-options.ts';
 import { mongoShell } from '../mongo-shell.ts';
 import { counted, formatSeconds, Output } from '../output.ts';
+import { fromEnvironment } from '../place-environment.ts';
 import { versionNumber } from '../program-version.ts';
 import { withProgress } from '../progress.ts';
 import { rollbackLine } from '../rollback-line.ts';

@@ -14,6 +14,7 @@ import {
   restoreToBucket,
 } from '#workflows';
 import { counted, formatSeconds, formatSize } from '../output.ts';
+import { toEnvironment } from '../place-environment.ts';
 import { withProgress } from '../progress.ts';
 import {
   addRestoreDatabaseOptions,
@@ -94,7 +95,9 @@ async function run(session: Session<Options>, text: string): Promise<number> {
     signal,
   };
   const isBucket = sourceKindOf(options.target) === 'bucket';
-  const storage = isBucket ? await session.openPlace(options.target) : undefined;
+  const storage = isBucket
+    ? await session.openPlace(options.target, { environment: toEnvironment(process.env) })
+    : undefined;
   if (options.dryRun) return preview(session, { ...selection, storage });
   const startedMs = systemClock.monotonicMs();
   let progress: RestoreProgress | undefined;

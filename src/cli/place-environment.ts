@@ -1,4 +1,3 @@
-const prefix = 'HOLDFAST_FROM_';
 const foreign = /^(?:AWS|SSH|HTTPS?|NO)_/;
 const login = /^AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|PROFILE)$/;
 
@@ -8,6 +7,15 @@ const login = /^AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|PROFILE)$/;
  * a login only all or nothing. undefined: there are none.
  */
 export function fromEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv | undefined {
+  return environmentOf('HOLDFAST_FROM_', env);
+}
+
+/** The same for a storage that is restored to (`HOLDFAST_TO_…`), where the repository is another one. */
+export function toEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv | undefined {
+  return environmentOf('HOLDFAST_TO_', env);
+}
+
+function environmentOf(prefix: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv | undefined {
   const own = Object.entries(env).flatMap(([name, value]): [string, string | undefined][] => {
     if (!name.startsWith(prefix)) return [];
     const rest = name.slice(prefix.length);

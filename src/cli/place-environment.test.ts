@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fromEnvironment } from './from-environment.ts';
+import { fromEnvironment, toEnvironment } from './place-environment.ts';
 
 test('a second login takes the place of the first as a whole, other variables one by one', () => {
   const env = {
@@ -25,4 +25,6 @@ test('a second login takes the place of the first as a whole, other variables on
     HOLDFAST_FROM_SFTP_JUMP: 'host',
   })!;
   assert.deepEqual([AWS_PROFILE, HOLDFAST_SFTP_JUMP], ['both', 'host']);
+  assert.equal(toEnvironment({ HOLDFAST_FROM_AWS_PROFILE: 'from' }), undefined);
+  assert.equal(toEnvironment({ AWS_PROFILE: 'here', HOLDFAST_TO_AWS_PROFILE: 'to' })!.AWS_PROFILE, 'to');
 });

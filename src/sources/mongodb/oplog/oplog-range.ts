@@ -59,11 +59,21 @@ export async function* entriesOf(
     builder.add(entry);
     yield entry;
   }
-  const isSame = builder.bytes > 0 && JSON.stringify(builder.range()) === JSON.stringify(expected);
-  if (!isSame)
+  if (builder.bytes === 0 || !isSameRange(builder.range(), expected))
     throw new SourceError('sources.damaged', 'the oplog in the snapshot is not what its manifest states', {
       hint: 'Run `holdfast check --read-data`.',
     });
+}
+
+function isSameRange(one: OplogRange, other: OplogRange): boolean {
+  const facts = ({ first, last, count, bytes, checksum }: OplogRange) => [
+    first.hash,
+    last.hash,
+    count,
+    bytes,
+    checksum,
+  ];
+  return facts(one).every((fact, i) => fact === facts(other)[i]);
 }
 
 export function isOplogRange(value: unknown): value is OplogRange {

@@ -63,6 +63,10 @@ export const JobResult = z
     addedBytes: z.number().min(0).optional(),
     processedBytes: z.number().min(0).optional(),
     itemCount: z.int().min(0).optional(),
+    counts: z
+      .record(z.string(), z.number())
+      .optional()
+      .describe('restore, drill, prune …: what was done, by name'),
     evidenceId: Id.optional(),
   })
   .meta({ id: 'JobResult' });

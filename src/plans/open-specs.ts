@@ -5,6 +5,7 @@ import type {
   MongodbSource,
   RepositorySpec,
   SecretRef,
+  SecretUrl,
   Size,
   SourceSpec,
   StorageSpec,
@@ -150,12 +151,17 @@ async function openMongodb(spec: MongodbSource, surroundings: Surroundings): Pro
 
 /** The address with its login in it: a secret from here on. */
 async function mongodbUrl(spec: MongodbSource, surroundings: Surroundings): Promise<string> {
-  const text = isReference(spec.url) ? await surroundings.secret(spec.url) : spec.url;
+  const text = await plainUrl(spec.url, surroundings);
   if (!spec.username) return text;
   const password = spec.password && (await surroundings.secret(spec.password));
   const login = [spec.username, ...(password ? [password] : [])].map(encodeURIComponent).join(':');
   // Several hosts may follow, which URL does not read.
   return text.replace(/^([a-z+]+:\/\/)([^@/]*@)?/i, (_, scheme: string) => `${scheme}${login}@`);
+}
+
+/** A URL, or the one that a reference leads to: a secret from here on. */
+export async function plainUrl(url: SecretUrl, surroundings: Surroundings): Promise<string> {
+  return isReference(url) ? surroundings.secret(url) : url;
 }
 
 function isReference(text: string): boolean {

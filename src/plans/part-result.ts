@@ -43,10 +43,13 @@ function reasonOf(parts: readonly PartResult[]): { reason: Reason } {
 }
 
 /** Why a state is not *succeeded*, from what went wrong with single things. */
-export function reasonOfProblems(problems: readonly Problem[]): { reason?: Reason } {
+export function reasonOfProblems(
+  problems: readonly Problem[],
+  lostCode = 'workflows.not-saved',
+): { reason?: Reason } {
   const worst = problems.find(({ gravity }) => gravity === 'lost') ?? problems[0];
   if (!worst) return {};
   const others = problems.length > 1 ? `, and ${problems.length - 1} more` : '';
-  const code = worst.gravity === 'lost' ? 'workflows.not-saved' : 'workflows.odd';
+  const code = worst.gravity === 'lost' ? lostCode : 'workflows.odd';
   return { reason: { code, message: `${worst.path}: ${worst.error.message}${others}` } };
 }

@@ -87,8 +87,11 @@ export function capacityOf(limit: string): number {
   return limit.startsWith('storage:') ? jobsPerStorage : 1;
 }
 
-/** Whether a run of the plan waits or works already. */
+const runKinds = ['backup', 'replicate', 'self'];
+
+/** Whether a run of the plan waits or works already. A restore or a proof of it is none. */
 export async function isUnderWay(records: Records, plan: string): Promise<JobRecord | undefined> {
-  const { items } = await records.jobs.list({ plan, states: ['queued', 'running'] }, { limit: 1 });
+  const filter = { plan, kinds: runKinds, states: ['queued', 'running'] } as const;
+  const { items } = await records.jobs.list(filter, { limit: 1 });
   return items[0];
 }

@@ -8,6 +8,8 @@ export interface WorkContext {
   records: Records;
   /** What sealed the secrets: to see that a copy of the catalog opens. */
   masterKeys: readonly SealingKey[];
+  /** The state directory, into which nobody restores. */
+  home: string;
   /** A folder of ours for copies and drills; jobs make what they need in it, and take it away. */
   folder: string;
 }

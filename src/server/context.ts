@@ -9,6 +9,8 @@ export interface ServerContext {
   runner: JobRunner;
   access: Access;
   surroundings: Surroundings;
+  /** The state directory. */
+  home: string;
   clock: Clock;
   version: string;
   startedAt: Date;

@@ -22,6 +22,7 @@ import { overviewRoutes } from './routes/overview-routes.ts';
 import { peopleRoutes } from './routes/people-routes.ts';
 import { planRoutes } from './routes/plan-routes.ts';
 import { repositoryRoutes } from './routes/repository-routes.ts';
+import { restoreRoutes } from './routes/restore-routes.ts';
 import { sessionRoutes } from './routes/session-routes.ts';
 import { snapshotRoutes } from './routes/snapshot-routes.ts';
 import { sourceRoutes } from './routes/source-routes.ts';
@@ -131,6 +132,7 @@ function apiRoutes(app: App, context: ServerContext, stopping: AbortSignal): voi
     sourceRoutes,
     repositoryRoutes,
     snapshotRoutes,
+    restoreRoutes,
     peopleRoutes,
   ])
     routes(app, context);

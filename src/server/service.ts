@@ -55,7 +55,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const runner = new JobRunner({
     store: records.jobs,
     engineStore,
-    kinds: jobKinds({ surroundings, records, masterKeys, folder: state.work }),
+    kinds: jobKinds({ surroundings, records, masterKeys, home, folder: state.work }),
     clock,
     workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
     concurrency: jobsAtOnce,
@@ -66,7 +66,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   opening.defer(() => runner.stop());
   const access = new Access({ catalog: records, clock, random: systemRandom });
   const startedAt = new Date(clock.nowMs());
-  const context: ServerContext = { records, runner, access, surroundings, clock, version, startedAt };
+  const context: ServerContext = { records, runner, access, surroundings, home, clock, version, startedAt };
   const server = await startServer({
     context,
     host: options.host,

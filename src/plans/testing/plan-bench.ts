@@ -71,7 +71,9 @@ export class PlanBench implements AsyncDisposable {
       executor: inlineExecutor(),
     };
     const { surroundings } = this;
-    this.context = { surroundings, records, masterKeys: [key], folder: join(folder, 'work'), ...more };
+    const home = join(folder, 'home');
+    const work = join(home, 'work');
+    this.context = { surroundings, records, masterKeys: [key], home, folder: work, ...more };
     this.runner = new JobRunner({
       store: records.jobs,
       engineStore: engine,

@@ -35,8 +35,12 @@ export function presentJob(job: JobRecord): Job {
 }
 
 function presentResult(part: JobResult): JobResult {
-  const { repository, source, state, reason, snapshotId, addedBytes, processedBytes, itemCount } = part;
-  return compact({ repository, source, state, reason, snapshotId, addedBytes, processedBytes, itemCount });
+  const { repository, source, state, reason, snapshotId } = part;
+  const { addedBytes, processedBytes, itemCount, counts, evidenceId } = part;
+  return compact({
+    ...{ repository, source, state, reason, snapshotId },
+    ...{ addedBytes, processedBytes, itemCount, counts, evidenceId },
+  });
 }
 
 export function presentJobDetail(job: JobRecord, steps: readonly StepRecord[]): JobDetail {

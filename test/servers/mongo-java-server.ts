@@ -53,6 +53,15 @@ export async function startMongoServer({ replicaSet }: { replicaSet?: string } =
   return { url: `mongodb://127.0.0.1:${port}/?directConnection=true`, port, kill, stop };
 }
 
+/**
+ * The deployment that HOLDFAST_TEST_MONGODB names, which is left running; without it a server of ours. Who uses it works
+ * in databases of names that nobody else has, and drops them.
+ */
+export async function startAnyMongo(): Promise<Pick<MongoServer, 'url' | 'stop'>> {
+  const url = process.env.HOLDFAST_TEST_MONGODB;
+  return url ? { url, stop: async () => {} } : startMongoServer();
+}
+
 /** The folder with its jars and our main class, made once. @throws Error with the command that failed */
 function requireMongoServer(): string {
   return installOnce(`mongo-java-server-${version}-2`, (target) => {

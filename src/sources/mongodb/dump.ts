@@ -148,7 +148,8 @@ export class Dump implements DumpedEntries {
     await Promise.race([Promise.all(streams.map(({ ended }) => ended)), whenAborted(this.#signal)]);
     const lost = this.#collections.filter(({ error }) => error);
     const data = this.#collections.filter(({ hasData }) => hasData);
-    if (lost.length > 0 && lost.length === data.length) throw lost[0]!.error!;
+    const own = lost.find(({ isGivenUp }) => !isGivenUp);
+    if (own && lost.length === data.length) throw own.error!;
     for (const name of this.#listing.unfitDatabases)
       this.#note(name, 'lost', 'no folder can have this name; mongodump would refuse it too');
     for (const collection of this.#collections) this.#judge(collection);

@@ -40,6 +40,8 @@ export class DumpedCollection {
   readonly ended: Promise<void>;
   /** Why its data is lost. */
   error: Error | undefined;
+  /** Whether whoever took the data stopped: then the fault is theirs, and they tell it. */
+  isGivenUp = false;
   /** Whether it was read at the dump's time. */
   isAtTime = false;
   readonly #options: DumpedCollectionOptions;
@@ -152,7 +154,10 @@ export class DumpedCollection {
       await this.#options.isGone(error);
       throw error;
     } finally {
-      if (!isWhole) this.error ??= new Error('reading it was given up');
+      if (!isWhole && !this.error) {
+        this.isGivenUp = true;
+        this.error = new Error('reading it was given up');
+      }
       slots.release();
       this.#end();
     }

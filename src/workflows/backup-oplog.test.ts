@@ -224,6 +224,25 @@ test('a rollback: warning, its code and a sentence, a new full backup, and the n
   assert.deepEqual(await shop.restored((await shop.snapshots()).at(-1)!), [1, 2, 30, 31]);
 });
 
+test('an oplog that rolls over while the full backup captures it: failed, with the reason; the next run succeeds', async () => {
+  const shop = await Deployment.start();
+  shop.insert(1);
+  let isOver = false;
+  shop.intercept = (command) => {
+    if (command.tailable && !isOver) {
+      isOver = true;
+      shop.oplog.noop();
+      shop.oplog.entries.splice(0, 2);
+    }
+    return undefined;
+  };
+  await assert.rejects(shop.save(), {
+    code: 'sources.absent',
+    message: /^no slice can join the full backup: not a single point in time.*the oplog rolled over/,
+  });
+  assert.equal((await shop.save()).state, 'succeeded');
+});
+
 test('an entry that nothing replays: what came before is saved, warning, and a new full backup', async () => {
   const shop = await Deployment.start();
   shop.insert(1);

@@ -164,7 +164,7 @@ class OplogRun {
   }
 
   async #makeFull(): Promise<Mark> {
-    const { openFull, onFull, repository } = this.#request;
+    const { openFull, onFull } = this.#request;
     this.#fullCount++;
     const source = await openFull();
     try {
@@ -173,18 +173,15 @@ class OplogRun {
       for (const problem of full.problems) this.#problems.push(problem);
       await this.#prove(full.snapshot);
       onFull?.(full);
-      const mark = full.snapshot && (await this.#markOf({ snapshot: full.snapshot }));
-      if (mark) return mark;
+      const dump = full.snapshot && (await findDump(this.#request.repository, full.snapshot, this.#signal));
+      if (dump?.manifest.oplog) return dump.manifest.oplog.last;
+      const reason = dump?.manifest.consistency.sentence ?? 'it was not saved';
+      throw new SourceError('sources.absent', `no slice can join the full backup: ${reason}`, {
+        hint: 'Make the oplog larger when it rolled over meanwhile; `holdfast source test` tells what else is missing.',
+      });
     } finally {
       await source.close();
     }
-    throw new SourceError(
-      'sources.absent',
-      `${repository.storage.location} has a full backup, but no oplog can join it`,
-      {
-        hint: 'Only a replica set has an oplog, and it needs the right to read local.oplog.rs: see `holdfast source test`.',
-      },
-    );
   }
 
   async #takeSlices(feed: OplogFeed): Promise<void> {

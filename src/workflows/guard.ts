@@ -52,15 +52,16 @@ export async function proveSnapshotBefore(request: ProveRequest): Promise<Proven
       ...(request.signal ? { signal: request.signal } : {}),
     });
   const fresh = await findFresh(request);
-  if (fresh) {
-    const proof = await prove(fresh.snapshot);
+  const proofOfFresh = fresh && (await prove(fresh.snapshot));
+  // What was good when it was made and is not any more is told, and a new one is made.
+  if (fresh && proofOfFresh?.state === 'succeeded') {
     const [changed] = await changeTags(repository, [fresh.snapshot], { add: tags }, rest);
     const snapshot = changed?.after ?? fresh.snapshot;
     return {
       ...(await describe(repository, snapshot, rest.signal)),
       ageMs: fresh.ageMs,
-      isReadBack: proof !== undefined,
-      problems: proof?.problems ?? [],
+      isReadBack: true,
+      problems: [],
     };
   }
   const made = await backup({

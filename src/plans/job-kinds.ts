@@ -1,5 +1,6 @@
 import type { JobKind } from '#jobs';
 import { backupJob } from './backup-job.ts';
+import { lookingAfter } from './look-after.ts';
 import { restoreJob } from './restore-job.ts';
 import { selfJob } from './self-job.ts';
 import type { WorkContext } from './work-context.ts';
@@ -7,5 +8,9 @@ import type { WorkContext } from './work-context.ts';
 /** Every kind of job that a worker can run. */
 // biome-ignore lint/suspicious/noExplicitAny: each kind has an input of its own, which it parses itself
 export function jobKinds(context: WorkContext): JobKind<any>[] {
-  return [backupJob(context), selfJob(context), restoreJob(context)];
+  return [
+    lookingAfter(backupJob(context), context),
+    lookingAfter(selfJob(context), context),
+    restoreJob(context),
+  ];
 }

@@ -29,6 +29,7 @@ const looks = {
   running: { tone: 'running', icon: LoaderCircle, bar: 'r' },
   succeeded: { tone: 'ok', icon: CircleCheck, bar: '' },
   proven: { tone: 'ok', icon: ShieldCheck, bar: 'd' },
+  ready: { tone: 'ok', icon: CircleCheck, bar: '' },
   warning: { tone: 'warning', icon: TriangleAlert, bar: 'w' },
   partial: { tone: 'partial', icon: CircleAlert, bar: 'p' },
   failed: { tone: 'failed', icon: CircleX, bar: 'f' },

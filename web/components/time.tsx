@@ -54,14 +54,15 @@ function join(large: number, largeUnit: string, small: number, smallUnit: string
 export function relative(timeMs: number, nowMs: number): string {
   const ageMs = nowMs - timeMs;
   if (Math.abs(ageMs) < minuteMs) return ageMs < 0 ? 'in a moment' : 'just now';
-  if (ageMs < 0) return -ageMs < 2 * dayMs ? `in ${toMinutes(-ageMs)}` : date.format(timeMs);
+  if (ageMs < 0) return -ageMs < 30 * dayMs ? `in ${toMinutes(-ageMs)}` : date.format(timeMs);
   if (ageMs < dayMs) return `${toMinutes(ageMs)} ago`;
   if (ageMs < 2 * dayMs) return 'yesterday';
   return ageMs < 30 * dayMs ? `${Math.floor(ageMs / dayMs)}${space}d ago` : date.format(timeMs);
 }
 
-function toMinutes(durationMs: number): string {
-  return span(Math.floor(durationMs / minuteMs) * minuteMs);
+/** An age: whole minutes, and one at least. */
+export function toMinutes(durationMs: number): string {
+  return span(Math.max(1, Math.floor(durationMs / minuteMs)) * minuteMs);
 }
 
 /** A time as people say it, with the absolute one at hand. */

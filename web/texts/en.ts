@@ -5,6 +5,7 @@ export const texts = {
     running: 'Running',
     succeeded: 'Succeeded',
     proven: 'Proven',
+    ready: 'Ready',
     warning: 'Warning',
     partial: 'Partial',
     failed: 'Failed',

@@ -1,12 +1,20 @@
 import { z } from 'zod';
 import { type Clock, HoldfastError, messageOf, systemRandom } from '#base';
 import type { Configured } from '#catalog';
-import { Name, Repository, RepositorySpec, type RepositoryStatus, StorageSpec, StorageTest } from '#contract';
+import {
+  Name,
+  type PlanSpec,
+  Repository,
+  RepositorySpec,
+  type RepositoryStatus,
+  StorageSpec,
+  StorageTest,
+  targetsOf,
+} from '#contract';
 import { lookAtRepository, makeRepository, openStorageSpec } from '#plans';
 import { parseLocation, probeStorage, type Storage } from '#storage';
 import type { ServerContext } from '../context.ts';
 import { ServerError } from '../errors.ts';
-
 import type { App } from './app-type.ts';
 
 const Named = z.object({ name: Name });
@@ -18,9 +26,7 @@ export function repositoryRoutes(app: App, context: ServerContext): void {
   const present = async (repository: Configured<RepositorySpec>): Promise<Repository> => {
     const plans = await records.plans.list();
     const { id, name, origin, spec, createdAt, updatedAt, revision } = repository;
-    const names = plans
-      .filter(({ spec: plan }) => JSON.stringify(plan).includes(`"${name}"`))
-      .map((plan) => plan.name);
+    const names = plans.filter((plan) => writesTo(plan.spec, name)).map((plan) => plan.name);
     return {
       id,
       name,
@@ -76,9 +82,11 @@ export function repositoryRoutes(app: App, context: ServerContext): void {
     '/repositories/:name',
     { config: { needs: 'write' }, schema: { params: Named, response: { 204: z.null() } } },
     async ({ params: { name } }, reply) => {
-      const repository = await records.repositories.find(name);
-      const used = repository && (await present(repository)).plans;
-      if (used && used.length > 0)
+      const plans = await records.plans.list();
+      const used = plans
+        .filter(({ spec }) => targetsOf(spec).some((target) => target.repository === name))
+        .map((plan) => plan.name);
+      if (used.length > 0)
         throw new ServerError('server.request', `plans write to ${name}: ${used.join(', ')}`, {
           hint: 'Change those plans first. What is stored stays in any case.',
         });
@@ -118,6 +126,13 @@ async function testStorage(storage: Storage, clock: Clock): Promise<StorageTest>
     lines,
     testedAt: new Date(clock.nowMs()).toISOString(),
   };
+}
+
+/** A self plan that names none writes to every repository. */
+function writesTo(plan: PlanSpec, repository: string): boolean {
+  const targets = targetsOf(plan);
+  if (plan.kind === 'self' && targets.length === 0) return true;
+  return targets.some((target) => target.repository === repository);
 }
 
 async function statusOf(

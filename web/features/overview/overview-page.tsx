@@ -18,9 +18,9 @@ import {
 } from '../../app/queries.ts';
 import { Crumbs } from '../../app/shell.tsx';
 import { Empty, ErrorCallout, Skeleton, sentence } from '../../components/notices.tsx';
-import { size } from '../../components/size.ts';
+import { counted, size } from '../../components/size.ts';
 import { worstFirst } from '../../components/states.tsx';
-import { relative, span, useNowMs } from '../../components/time.tsx';
+import { relative, toMinutes, useNowMs } from '../../components/time.tsx';
 import { PlanCard } from '../plans/plan-card.tsx';
 import { stateOf } from '../plans/plan-look.ts';
 import { Activity } from './activity.tsx';
@@ -103,17 +103,17 @@ function Stats({ overview }: { overview: Overview }) {
   return (
     <dl className="stats">
       <Stat name="Oldest data" note="the newest snapshot of the plan that is farthest behind">
-        {age === undefined ? 'none yet' : span(Math.max(60_000, age * 1000))}
+        {age === undefined ? 'none yet' : toMinutes(age * 1000)}
       </Stat>
       <Stat name="Last proven" note="read back or restored, and right">
         {lastProvenAt ? relative(Date.parse(lastProvenAt), nowMs) : 'never'}
       </Stat>
-      <Stat name="Stored" note={`in ${used?.length ?? 0} repositories`}>
+      <Stat name="Stored" note={`in ${counted(used?.length ?? 0, 'repository', 'repositories')}`}>
         {isKnown ? size(used!.reduce<number>((sum, bytes) => sum + bytes!, 0)) : 'unknown'}
       </Stat>
       <Stat
         name="Plans"
-        note={runningJobCount === 0 ? 'nothing runs now' : `${runningJobCount} jobs run now`}
+        note={runningJobCount === 0 ? 'nothing runs now' : `${counted(runningJobCount, 'job')} under way`}
       >
         {planCount}
       </Stat>

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import type { Plan, Source } from '#contract';
 import { Badge } from '../../components/states.tsx';
 import { Strip } from '../../components/strip.tsx';
-import { relative, span, useNowMs } from '../../components/time.tsx';
+import { relative, toMinutes, useNowMs } from '../../components/time.tsx';
 import { texts } from '../../texts/en.ts';
 import { iconOf, stateOf, subjectOf } from './plan-look.ts';
 
@@ -64,7 +64,7 @@ function PlanFacts({ plan: { spec, status } }: { plan: Plan }) {
       <div>
         <dt>Age</dt>
         <dd className={status.isLate ? 'late' : undefined}>
-          {newestMs === undefined ? 'none yet' : span(Math.max(60_000, nowMs - newestMs))}
+          {newestMs === undefined ? 'none yet' : toMinutes(nowMs - newestMs)}
           {spec.objective && <small>of at most {spec.objective}</small>}
         </dd>
       </div>

@@ -47,7 +47,7 @@ export function StoragePage() {
 }
 
 const states: Record<Repository['status']['state'], State> = {
-  ready: 'succeeded',
+  ready: 'ready',
   absent: 'failed',
   locked: 'warning',
   unreachable: 'missed',

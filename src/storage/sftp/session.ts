@@ -49,6 +49,7 @@ export class Session {
     this.#clients = clients;
     this.#clock = clock;
     this.#heardAtMs = clock.monotonicMs();
+    widenWindow(sftp);
     this.pieceBytesMax = knowsLimits(sftp) ? 255 * 1024 : 31 * 1024;
     for (const emitter of [sftp, ...clients]) {
       emitter.on('error', (error: unknown) => this.#break(error));
@@ -152,4 +153,19 @@ function asStatus(error: unknown): unknown {
   return isLack
     ? Object.assign(new Error('not offered', { cause: error }), { code: status.unsupported })
     : error;
+}
+
+/** How much more than ssh2's 2 MiB, of which it tells anew when half is left, a server may send unasked. */
+const moreBytes = 6 * 1024 * 1024;
+
+/**
+ * Lets the server send more before it hears from us: with ssh2's own window a connection carries 1 to 2 MiB in each
+ * round trip. ssh2 does not know of it and goes on topping up its part, so it never runs out. (It offers no other way.)
+ */
+function widenWindow(sftp: SFTPWrapper): void {
+  const { _client: client, outgoing } = sftp as unknown as {
+    _client?: { _protocol?: { channelWindowAdjust?(channelId: number, bytes: number): void } };
+    outgoing?: { id: number };
+  };
+  if (outgoing) client?._protocol?.channelWindowAdjust?.(outgoing.id, moreBytes);
 }

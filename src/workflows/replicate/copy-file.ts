@@ -111,11 +111,11 @@ export class Copier {
     }
   }
 
-  /** @returns the MD5 of what was read */
-  async #stream(task: CopyTask, metadata: ObjectMetadata): Promise<string> {
+  /** @returns the MD5 of what was read, where there is something to compare it with */
+  async #stream(task: CopyTask, metadata: ObjectMetadata): Promise<string | undefined> {
     const { to, signal } = this.#options;
     const { name, info } = task;
-    let md5 = '';
+    let md5: string | undefined;
     const open = (): AsyncIterable<Uint8Array> =>
       this.#read(task, (hash) => {
         md5 = hash;
@@ -129,10 +129,11 @@ export class Copier {
   /** The source's bytes, as many as were listed, and those that its name promises. */
   async *#read(
     { name, info, versionId }: CopyTask,
-    onEnd: (md5: string) => void,
+    onEnd: (md5: string | undefined) => void,
   ): AsyncGenerator<Uint8Array> {
-    const { from, isRepository, onBytes } = this.#options;
-    const md5 = createHash('md5');
+    const { from, to, isRepository, verify, onBytes } = this.#options;
+    // Only buckets tell a sum of what they hold.
+    const md5 = verify || to.objects ? createHash('md5') : undefined;
     const promised = isRepository ? sha256InName(name) : undefined;
     const sha256 = promised === undefined ? undefined : createHash('sha256');
     const pieces = this.#open(from, name, versionId);
@@ -141,7 +142,7 @@ export class Copier {
       for await (const piece of pieces) {
         seenBytes += piece.length;
         if (seenBytes > info.sizeBytes) throw changedMeanwhile(name);
-        md5.update(piece);
+        md5?.update(piece);
         sha256?.update(piece);
         onBytes(piece.length);
         yield piece;
@@ -152,7 +153,7 @@ export class Copier {
     }
     if (seenBytes < info.sizeBytes) throw changedMeanwhile(name);
     if (sha256 && sha256.digest('hex') !== promised) throw damaged(name, from);
-    onEnd(md5.digest('hex'));
+    onEnd(md5?.digest('hex'));
   }
 
   /**

@@ -3,7 +3,6 @@ import {
   type ByteRange,
   type Content,
   type FileInfo,
-  type MemoryStorage,
   type ReadOptions,
   type Storage,
   StorageError,
@@ -15,7 +14,9 @@ import { drawLuck, type Luck, type Misfortune, type Operation, planOf, type Rate
 import type { ProcessClock, Timeline } from './timeline.ts';
 
 export interface ClientStorageOptions {
-  memory: MemoryStorage;
+  storage: Storage;
+  /** The same for what arrives late, even when its sender is dead. */
+  network: Storage;
   history: ListingHistory;
   timeline: Timeline;
   clock: ProcessClock;
@@ -38,7 +39,7 @@ export class ClientStorage implements Storage {
 
   constructor(options: ClientStorageOptions) {
     this.#options = options;
-    this.capabilities = options.memory.capabilities;
+    this.capabilities = options.storage.capabilities;
   }
 
   async *read(name: string, range?: ByteRange, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
@@ -103,14 +104,14 @@ export class ClientStorage implements Storage {
   }
 
   #storageFor(luck: Luck): Storage {
-    const { memory, clock, history, life } = this.#options;
-    return faulty(memory, { plan: planOf(luck), clock, history, life });
+    const { storage, clock, history, life } = this.#options;
+    return faulty(storage, { plan: planOf(luck), clock, history, life });
   }
 
   #happenLater({ fraction }: Luck, what: string, effect: (storage: Storage) => Promise<void>): never {
-    const { timeline, memory, clock, history } = this.#options;
-    const network = faulty(memory, { plan: planOf({ misfortune: undefined, fraction }), clock, history });
-    timeline.wakeAt(timeline.nowMs + fraction * lateMsMax, () => void effect(network));
+    const { timeline, network, clock, history } = this.#options;
+    const arrived = faulty(network, { plan: planOf({ misfortune: undefined, fraction }), clock, history });
+    timeline.wakeAt(timeline.nowMs + fraction * lateMsMax, () => void effect(arrived));
     throw new StorageError('storage.interrupted', `cannot ${what}: the connection broke, as planned`);
   }
 }

@@ -61,6 +61,7 @@ export async function brokenSnapshots(world: World, place: Place): Promise<Store
 
 /** The last verdict still stands when nothing has changed since and it was no less strict. */
 async function verdictOn(world: World, place: Place, options: CheckOptions): Promise<Verdict> {
+  await place.look();
   const isWhole = options.readData === 'all';
   const evidence = [...storedFiles(place).entries(), ...place.ledger.facts()].flat();
   const last = verdicts.get(place);

@@ -69,11 +69,12 @@ export class SimulatedProcess {
   }
 
   connect(place: Place): Storage {
-    const { memory, history } = place;
+    const { history } = place;
     const { world, clock, life, random } = this;
     const { timeline, sleepMs } = world;
     const storage = new ClientStorage({
-      memory,
+      storage: place.storageFor(life.signal),
+      network: place.storageFor(),
       history,
       timeline,
       clock,
@@ -84,7 +85,8 @@ export class SimulatedProcess {
       onCall: (operation, name, misfortune) => {
         world.note(`${this.name} ${this.work}: ${operation} ${place.name} ${name} ${misfortune ?? ''}`);
         const isChange = operation === 'write' || operation === 'delete';
-        if (isChange && lockedKinds.test(name) && world.mood === 'calm') this.#noteLock(place, name);
+        if (isChange && lockedKinds.test(name) && world.mood === 'calm' && place.isInMemory)
+          this.#noteLock(place, name);
         if (!misfortune) return;
         world.tally.add(`${this.work} × ${misfortune}`);
         world.tally.add(`${operation} × ${misfortune}`);

@@ -27,9 +27,11 @@ export async function giveRepositories(world: World): Promise<void> {
   deriveKeysAtOnce();
   newRepositories ??= makeRepositories(new World(0));
   for (const [i, { files, keys }] of (await newRepositories).entries()) {
-    const { memory, history, ledger } = world.places[i]!;
+    const place = world.places[i]!;
+    const { history, ledger } = place;
+    const storage = place.storageFor();
     for (const [name, bytes] of files) {
-      memory.files.set(name, bytes);
+      await storage.write(name, bytes);
       history.record(name, undefined);
     }
     ledger.keys.push(...keys.map((key) => ({ ...key, passwords: [...key.passwords] })));

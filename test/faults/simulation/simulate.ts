@@ -1,5 +1,6 @@
 import { HoldfastError } from '#base';
 import { type CheckOptions, forgetSnapshots, type Repository } from '#repository';
+import type { Storage } from '#storage';
 import { brokenSnapshots, judge } from './judge.ts';
 import { SimulatedProcess } from './process.ts';
 import { clientsMax, giveRepositories } from './repositories.ts';
@@ -31,9 +32,15 @@ export interface SimulationResult {
   tally: [string, number][];
 }
 
-/** Runs the world of one seed from its first backup to its end. */
-export async function simulate(seed: number): Promise<SimulationResult> {
-  const simulation = new Simulation(new World(seed));
+/**
+ * Runs the world of one seed from its first backup to its end.
+ * @param outside storages of the real world, empty ones, instead of memory
+ */
+export async function simulate(
+  seed: number,
+  outside?: { main: Storage; mirror: Storage },
+): Promise<SimulationResult> {
+  const simulation = new Simulation(new World(seed, outside));
   await simulation.run();
   const { world } = simulation;
   const { mood, wrong, trace, tally } = world;

@@ -13,6 +13,9 @@ export class Timeline {
   #order = 0;
   /** A binary heap: the next waking comes first. */
   readonly #wakings: Waking[] = [];
+  /** Work of the real world that is under way, and who goes on when there is none. */
+  #realCount = 0;
+  #onNoneReal: (() => void) | undefined;
 
   get nowMs(): number {
     return this.#nowMs;
@@ -34,6 +37,21 @@ export class Timeline {
     return new Promise((resolve) => this.wakeAt(this.#nowMs + durationMs, resolve));
   }
 
+  /** Lets no time pass while something happens outside, as at a real server. */
+  async meanwhile<T>(work: () => Promise<T>): Promise<T> {
+    this.#realCount++;
+    try {
+      return await work();
+    } finally {
+      this.#realCount--;
+      if (this.#realCount === 0) {
+        const goOn = this.#onNoneReal;
+        this.#onNoneReal = undefined;
+        if (goOn) setImmediate(goOn);
+      }
+    }
+  }
+
   /** Lets time pass until the work is done. Rejects when nothing is left that could end it. */
   run<T>(work: Promise<T>): Promise<T> {
     let isDone = false;
@@ -44,6 +62,10 @@ export class Timeline {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     // An immediate comes when no promise has anything left to do.
     const step = (): void => {
+      if (this.#realCount > 0 && !isDone) {
+        this.#onNoneReal = step;
+        return;
+      }
       const next = isDone ? undefined : this.#takeNext();
       if (!next) {
         if (isDone) resolve(work);

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type Random, seededRandom } from '#base';
-import { MemoryStorage } from '#storage';
+import { collect, type Random, seededRandom } from '#base';
+import { MemoryStorage, type Storage, StorageError } from '#storage';
 import { ListingHistory } from '../../../src/storage/testing/listing-history.ts';
 import { type Files, Ledger } from './ledger.ts';
 import { moods, type Rates } from './misfortune.ts';
+import { OutsideStorage } from './outside-storage.ts';
 import { Tally } from './tally.ts';
 import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
@@ -12,6 +13,8 @@ const minuteMs = 60_000;
 
 /** A listing is never staler than this. */
 const stalenessMsMax = 5_000;
+
+const readsAtOnce = 4;
 
 const contentCount = 14;
 const smallBytesMax = 3_000;
@@ -24,15 +27,53 @@ const names = ['a', 'b', 'c', 'd/a', 'd/b', 'd/e/a', 'f/a'];
 /** A repository in its storage. */
 export class Place {
   readonly name: string;
+  /** What is stored; of another storage, as it was when it was looked at last. */
   readonly memory = new MemoryStorage();
   readonly history: ListingHistory;
   readonly ledger = new Ledger();
 
-  constructor(name: string, timeline: Timeline) {
+  readonly #timeline: Timeline;
+  readonly #outside: Storage | undefined;
+
+  /** @param outside a storage of the real world instead of one in memory */
+  constructor(name: string, timeline: Timeline, outside?: Storage) {
     this.name = name;
+    this.#timeline = timeline;
+    this.#outside = outside;
     const clock = { monotonicMs: () => timeline.nowMs };
     this.history = new ListingHistory({ clock, withinMs: stalenessMsMax });
   }
+
+  get isInMemory(): boolean {
+    return this.#outside === undefined;
+  }
+
+  /** The storage as a process uses it that lives so long; by default for ever. */
+  storageFor(life = new AbortController().signal): Storage {
+    return this.#outside ? new OutsideStorage(this.#outside, this.#timeline, life) : this.memory;
+  }
+
+  /** Sees to it that `memory` shows what is stored. A file that did not change stays the same object. */
+  async look(): Promise<void> {
+    if (this.isInMemory) return;
+    const { files } = this.memory;
+    const storage = this.storageFor();
+    const names = (await Array.fromAsync(storage.list(''))).map(({ name }) => name);
+    for (const name of [...files.keys()]) if (!names.includes(name)) files.delete(name);
+    const read = async (name: string): Promise<void> => {
+      const bytes = await collect(storage.read(name)).catch(ifAbsent);
+      if (!bytes) return void files.delete(name);
+      const known = files.get(name);
+      if (!known || Buffer.compare(known, bytes) !== 0) files.set(name, bytes);
+    };
+    for (let at = 0; at < names.length; at += readsAtOnce)
+      await Promise.all(names.slice(at, at + readsAtOnce).map(read));
+  }
+}
+
+/** Deleted since it was listed. */
+function ifAbsent(error: unknown): undefined {
+  if (!(error instanceof StorageError && error.code === 'storage.not-found')) throw error;
 }
 
 /** Everything that the processes of one seed share. */
@@ -45,8 +86,8 @@ export class World {
   readonly trace = new Trace();
   readonly tally = new Tally();
   /** Where backups go, and where they are copied to. */
-  readonly main = new Place('main', this.timeline);
-  readonly mirror = new Place('mirror', this.timeline);
+  readonly main: Place;
+  readonly mirror: Place;
   /** Few, so that snapshots share blobs and what was forgotten is saved again. */
   readonly contents: readonly Uint8Array[];
   readonly packSizeBytes: number;
@@ -58,8 +99,11 @@ export class World {
   readonly wrong: string[] = [];
   #processCount = 0;
 
-  constructor(seed: number) {
+  /** @param outside storages of the real world, empty ones, instead of memory */
+  constructor(seed: number, outside?: { main: Storage; mirror: Storage }) {
     this.seed = seed;
+    this.main = new Place('main', this.timeline, outside?.main);
+    this.mirror = new Place('mirror', this.timeline, outside?.mirror);
     this.random = seededRandom(seed);
     this.mood = Object.keys(moods)[this.random.below(Object.keys(moods).length)]!;
     this.rates = moods[this.mood]!;

@@ -22,6 +22,7 @@ export interface RestoreDatabaseOptions {
   yesDrop?: string[];
   until?: Until;
   resume: boolean;
+  id?: string[];
   users?: 'missing' | 'all';
   anyVersion: boolean;
   collectionsAtOnce?: number;
@@ -48,6 +49,7 @@ export function addRestoreDatabaseOptions(command: Command): Command {
       'MongoDB: as it was at a second, or after an entry of the oplog (1764020000:5)',
       parseUntil,
     )
+    .option('--id <value>', 'MongoDB: only documents of this _id (may be repeated)', collectText)
     .option('--resume', 'MongoDB: go on with a restore that was interrupted', false)
     .addOption(
       new Option(
@@ -85,6 +87,7 @@ export async function restoreIntoDatabase(
         collectionsAtOnce: options.collectionsAtOnce,
         dryRun: options.dryRun,
         resume: options.resume,
+        ids: options.id,
         users: options.users,
         anyVersion: options.anyVersion,
         onPlan({ collections, moved, left, conflicts }) {
@@ -133,6 +136,10 @@ function preview(
 }
 
 function renamesOf(options: RestoreDatabaseOptions): { from: string; to: string }[] {
+  if (options.id && (options.drop || options.until || options.users))
+    throw new CliError('cli.usage', '--id goes with neither --drop, --until nor --users', {
+      hint: 'Give --resume to put the documents into the collection that is there.',
+    });
   if (options.drop && options.resume)
     throw new CliError('cli.usage', '--drop and --resume exclude each other', {
       hint: 'Give --resume alone to fill up what an interrupted restore has left.',

@@ -354,6 +354,24 @@ test('finds documents by _id in a snapshot, as text, number, ObjectId or Extende
   assert.equal(find().status, 2);
 });
 
+test('restores one document, beside what is there or into it, never over another', async () => {
+  const only = ['--ns-include', 'shop.orders', '--id', '7'];
+  const orders = client.db('shop').collection('orders');
+  const aside = restore(...only, '--ns-from', 'shop.*', '--ns-to', 'one.*');
+  assert.equal(aside.status, 0, aside.stderr);
+  assert.equal((await rawOf('one', 'orders')).length, 1);
+  const before = sorted(await rawOf('shop', 'orders'));
+  await orders.deleteOne({ _id: 7 } as Document);
+  const into = [...only, '--resume', '--ns-from', 'shop.*', '--ns-to', 'shop.*'];
+  assert.equal(restore(...into).status, 0);
+  assert.deepEqual(sorted(await rawOf('shop', 'orders')), before);
+  await orders.updateOne({ _id: 7 } as Document, { $set: { total: 'other' } });
+  assert.match(restore(...into).stderr, /shop\.orders does not take the document/);
+  await orders.replaceOne({ _id: 7 } as Document, { customer: 'c7', total: 7 / 3 });
+  assert.match(restore('--ns-include', 'shop.orders', '--id', 'absent').stderr, /no document of such an _id/);
+  assert.equal(restore(...only, '--drop').status, 2);
+});
+
 test('source test tells what a backup would find', () => {
   const { status, stdout } = holdfast(['source', 'test', server.url, '--db', 'shop']);
   assert.equal(status, 0);

@@ -27,16 +27,24 @@ export async function* findDocuments(
   open: OpenDumpFile,
   { ids, ...choice }: NamespaceChoice & { ids: readonly string[] },
 ): AsyncGenerator<FoundDocument> {
-  const wanted = ids.flatMap(valuesOf);
+  const isMatch = idMatcher(ids);
   const isWanted = namespaceFilter(choice);
   for (const { database, name, dataFile, content } of manifest.collections) {
     const namespace = `${database}.${name}`;
     if (!dataFile || !content || !isWanted(namespace)) continue;
     for await (const document of documentsIn(open(`${dumpFolder}/${dataFile}`))) {
-      const id = findElement(document, '_id');
-      if (id && wanted.some((one) => isSameId(one, id))) yield { namespace, json: toExtendedJson(document) };
+      if (isMatch(document)) yield { namespace, json: toExtendedJson(document) };
     }
   }
+}
+
+/** Whether a document has one of these `_id`s. @throws SourceError 'sources.pattern' */
+export function idMatcher(ids: readonly string[]): (document: Uint8Array) => boolean {
+  const wanted = ids.flatMap(valuesOf);
+  return (document) => {
+    const id = findElement(document, '_id');
+    return id !== undefined && wanted.some((one) => isSameId(one, id));
+  };
 }
 
 function valuesOf(text: string): Value[] {

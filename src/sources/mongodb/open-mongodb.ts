@@ -91,6 +91,8 @@ export interface MongoRestoreOptions
   /** Where to: `mongodb://…`. */
   url: string;
   collectionsAtOnce?: number | undefined;
+  /** Only documents of these `_id`s; nothing is dropped, indexed or replayed. */
+  ids?: readonly string[] | undefined;
   /** Users and roles too, and which. */
   users?: UsersWish | undefined;
   /** Restore although the target's feature compatibility is lower than the backup's. */
@@ -122,9 +124,10 @@ export async function restoreMongoDump(
   const { MongoConnection } = await import('./connection.ts');
   const { planRestore } = await import('./restore-plan.ts');
   const { noneRestored, restoreDump } = await import('./restore-dump.ts');
+  const { restoreDocuments } = await import('./restore-documents.ts');
   const { restoreUsers } = await import('./restore-users.ts');
   const { drop = false, collectionsAtOnce = 4 } = options;
-  const history = await historyOf(manifest, open, options);
+  const history = options.ids ? undefined : await historyOf(manifest, open, options);
   if (history && options.resume)
     throw new SourceError('sources.target', 'a restore that replays an oplog cannot be resumed', {
       hint: 'What it had replayed is no longer what was dumped: restore anew, under another name or with --drop.',
@@ -135,6 +138,7 @@ export async function restoreMongoDump(
     const plan = await planRestore(connection, manifest.collections, options);
     await options.onPlan?.(plan);
     if (options.dryRun) return noneRestored();
+    if (options.ids) return await restoreDocuments(connection, plan.collections, open, options.ids);
     const isReplayed = history !== undefined;
     const settings = { ...options, drop, collectionsAtOnce, isReplayed };
     const restored = await restoreDump(connection, plan.collections, open, settings);

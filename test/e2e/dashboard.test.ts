@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -105,6 +105,17 @@ test('a snapshot is looked into, and a file comes out of it as it was', async ()
   for await (const piece of stream) pieces.push(piece as Buffer);
   assert.equal(Buffer.concat(pieces).toString(), 'forty-two');
   await expectAccessible('a snapshot');
+});
+
+test('a snapshot is restored into a new folder, and what is there is proven', async () => {
+  const target = join(folder, 'restored');
+  await page.getByRole('link', { name: 'Restore…' }).click();
+  await page.getByLabel('Into').fill(target);
+  await expectAccessible('the form of a restore');
+  await page.getByRole('button', { name: 'Restore', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: /restore/ }).waitFor();
+  await page.locator('.page-head').getByText('Succeeded').waitFor();
+  assert.equal(readFileSync(join(target, folder, 'shop/sub/order.txt'), 'utf8'), 'forty-two');
 });
 
 for (const [path, heading] of [

@@ -55,6 +55,11 @@ const pages = [
   }),
   createRoute({
     getParentRoute,
+    path: '/snapshots/$repository/$id/restore',
+    component: lazyRouteComponent(() => import('../features/restore/restore-page.tsx'), 'RestorePage'),
+  }),
+  createRoute({
+    getParentRoute,
     path: '/jobs',
     component: lazyRouteComponent(() => import('../features/jobs/jobs-page.tsx'), 'JobsPage'),
   }),

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
-import { ChevronRight, Download, File, Folder, Link2, Pin, PinOff } from 'lucide-react';
+import { ChevronRight, Download, File, Folder, History, Link2, Pin, PinOff } from 'lucide-react';
 import { useState } from 'react';
 import type { Entry, Rung as RungName, Snapshot } from '#contract';
 import { api } from '../../app/api.ts';
@@ -40,6 +40,10 @@ function Shown({ snapshot }: { snapshot: Snapshot }) {
         }
         actions={
           <>
+            <Link className="btn primary" to="/snapshots/$repository/$id/restore" params={{ repository, id }}>
+              <History className="i" aria-hidden />
+              Restore…
+            </Link>
             <a className="btn" href={downloadUrl(snapshot, 'archive', '/')} download>
               <Download className="i" aria-hidden />
               Download all as zip

@@ -11,15 +11,14 @@ export async function servePages(app: FastifyInstance, folder: string): Promise<
   const page = join(folder, 'index.html');
   if (!existsSync(page)) return;
   const html = readFileSync(page, 'utf8');
-  const config = { needs: 'open' } as const;
+  const route = { config: { needs: 'open' }, schema: { hide: true } } as const;
   await app.register(fastifyStatic, { root: folder, serve: false });
-  app.get('/assets/:file', { config }, (request, reply) => {
+  app.get('/assets/:file', route, (request, reply) => {
     const { file } = request.params as { file: string };
     return reply.sendFile(join('assets', file), { maxAge: '365d', immutable: true });
   });
-  for (const name of ['theme.js', 'icon.svg'])
-    app.get(`/${name}`, { config }, (_, reply) => reply.sendFile(name));
-  app.get('/*', { config }, (request, reply) => {
+  for (const name of ['theme.js', 'icon.svg']) app.get(`/${name}`, route, (_, reply) => reply.sendFile(name));
+  app.get('/*', route, (request, reply) => {
     if (request.url.startsWith('/api/')) return reply.callNotFound();
     return reply.type('text/html').header('cache-control', 'no-cache').send(html);
   });

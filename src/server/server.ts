@@ -1,19 +1,13 @@
 import cookie from '@fastify/cookie';
-import swagger from '@fastify/swagger';
 import fastify from 'fastify';
-import {
-  jsonSchemaTransform,
-  jsonSchemaTransformObject,
-  serializerCompiler,
-  validatorCompiler,
-  type ZodTypeProvider,
-} from 'fastify-type-provider-zod';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { messageOf, systemCodeOf } from '#base';
 import type { ServerContext } from './context.ts';
 import { ServerError } from './errors.ts';
 import { guard, hostCheck } from './guard.ts';
+import { describeRoutes } from './openapi.ts';
 import { servePages } from './pages.ts';
-import { answerProblems } from './problem.ts';
+import { answerProblems, sendProblem } from './problem.ts';
 import type { App } from './routes/app-type.ts';
 import { eventRoutes } from './routes/event-routes.ts';
 import { healthRoutes } from './routes/health-routes.ts';
@@ -80,24 +74,17 @@ async function buildApp(
   const app = fastify({
     bodyLimit: bodySizeMaxBytes,
     forceCloseConnections: true,
+    // A proxy on this machine says who asks, and whether by https.
+    trustProxy: 'loopback',
     routerOptions: { maxParamLength: 200 },
+    frameworkErrors: sendProblem,
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   await app.register(cookie);
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Holdfast',
-        version: context.version,
-        description: 'Backups that are proven to restore.',
-      },
-      servers: [{ url: '/' }],
-    },
-    transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
-  });
+  await describeRoutes(app, context.version);
+  // JSON only: what a form of another site can send is refused.
+  app.removeContentTypeParser('text/plain');
   answerProblems(app, onUnforeseen);
   guard(app, context, hostCheck([host, ...allowedHosts]));
   app.addHook('onSend', async (_, reply) => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { Access } from '#access';
+import { Access, type AccessOptions } from '#access';
 import { type Clock, messageOf, systemClock, systemRandom } from '#base';
 import { lockState } from '#catalog';
 import { JobRunner, openEngineStore } from '#jobs';
@@ -23,6 +23,7 @@ export interface ServiceOptions {
   /** Told of what goes wrong beside requests and jobs. */
   onProblem(message: string): void;
   clock?: Clock;
+  passwordCost?: AccessOptions['passwordCost'];
 }
 
 export interface Service {
@@ -64,7 +65,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   });
   await runner.start();
   opening.defer(() => runner.stop());
-  const access = new Access({ catalog: records, clock, random: systemRandom });
+  const { passwordCost } = options;
+  const access = new Access({
+    catalog: records,
+    clock,
+    random: systemRandom,
+    ...(passwordCost && { passwordCost }),
+  });
   const startedAt = new Date(clock.nowMs());
   const context: ServerContext = { records, runner, access, surroundings, home, clock, version, startedAt };
   const server = await startServer({

@@ -17,6 +17,13 @@ const JobQuery = PageQuery.extend({
   kind: JobKind.optional(),
   state: JobState.optional(),
 });
+const ActivityQuery = PageQuery.extend({
+  cursor: z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .optional(),
+  plan: Name.optional(),
+});
 
 /** Jobs: list, show, log, cancel; and the events that are kept. */
 export function jobRoutes(app: App, { records, runner }: ServerContext): void {
@@ -78,7 +85,7 @@ export function jobRoutes(app: App, { records, runner }: ServerContext): void {
     {
       config: { needs: 'read' },
       schema: {
-        querystring: PageQuery.extend({ plan: Name.optional() }),
+        querystring: ActivityQuery,
         response: { 200: pageOf(Event) },
       },
     },

@@ -5,6 +5,7 @@ import { isUnderWay, jobOfPlan } from '#plans';
 import type { ServerContext } from '../context.ts';
 import { ServerError } from '../errors.ts';
 import { callerOfRequest } from '../guard.ts';
+import { IdempotencyHeader, idempotencyOf } from '../idempotency.ts';
 import { presentJob } from '../present/present-job.ts';
 import { presentPlan } from '../present/present-plan.ts';
 import type { App } from './app-type.ts';
@@ -74,14 +75,23 @@ export function planRoutes(app: App, { records, runner, clock }: ServerContext):
     '/plans/:name/runs',
     {
       config: { needs: 'run' },
-      schema: { params: Named, body: RunInput.optional(), response: { 202: Job } },
+      schema: {
+        params: Named,
+        headers: IdempotencyHeader,
+        body: RunInput.nullish(),
+        response: { 202: Job },
+      },
     },
     async (request, reply) => {
       const plan = await records.plans.get(request.params.name);
       const running = await isUnderWay(records, plan.name);
       if (running) return reply.status(202).send(presentJob(running));
-      const requestedBy = callerOfRequest(request).name;
-      const job = await runner.submit(await jobOfPlan(records, plan, { trigger: 'person', requestedBy }));
+      const reason = {
+        trigger: 'person',
+        requestedBy: callerOfRequest(request).name,
+        ...idempotencyOf(request),
+      };
+      const job = await runner.submit(await jobOfPlan(records, plan, reason));
       return reply.status(202).send(presentJob(job));
     },
   );

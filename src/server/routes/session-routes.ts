@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { Caller } from '#access';
 import type { UserRecord } from '#catalog';
@@ -12,14 +13,12 @@ const cookieSeconds = 14 * 24 * 3600;
 /** Setting up, signing in and out. */
 export function sessionRoutes(app: App, { access }: ServerContext): void {
   const open = { needs: 'open' } as const;
-  const begin = (
-    reply: { setCookie(name: string, value: string, options: object): unknown },
-    cookie: string,
-  ): void => {
+  const begin = (reply: FastifyReply, cookie: string): void => {
     reply.setCookie(sessionCookie, cookie, {
       path: '/',
       httpOnly: true,
       sameSite: 'strict',
+      secure: reply.request.protocol === 'https',
       maxAge: cookieSeconds,
     });
   };

@@ -6,8 +6,13 @@ import type { Command } from './measure.ts';
 /** A program that is measured; each function gives the command for one step. */
 export interface Tool {
   name: string;
+  isOurs: boolean;
   /** How it is to be read: which version, what it verifies. */
   description: string;
+  /** Opens each blob again before upload. */
+  verifies: boolean;
+  /** It differs from the tool before it in the first backup; nothing else is measured. */
+  isVariant: boolean;
   init(repository: string): Command;
   backup(repository: string, folder: string): Command;
   restore(repository: string, target: string): Command;
@@ -23,8 +28,11 @@ export function holdfastTool(options: { verify: boolean }): Tool {
   const env = { HOLDFAST_PASSWORD: password };
   const more = options.verify ? [] : ['--no-extra-verify'];
   return {
+    isOurs: true,
     name: options.verify ? 'holdfast' : 'holdfast, no verify',
     description: options.verify ? 'opens each blob again before upload' : '--no-extra-verify',
+    verifies: options.verify,
+    isVariant: !options.verify,
     init: (repository) => ({ program, args: ['init', '-q', '-r', repository], env }),
     backup: (repository, folder) => ({
       program,
@@ -54,8 +62,11 @@ export function resticTool(program: string, cache: string): Tool[] {
   const env = { RESTIC_PASSWORD: password, RESTIC_PROGRESS_FPS: '0.1' };
   const base = ['-q', '--cache-dir', cache];
   const tool = (name: string, description: string, more: string[]): Tool => ({
+    isOurs: false,
     name,
     description,
+    verifies: description.startsWith('opens'),
+    isVariant: more.includes('--no-extra-verify'),
     init: (repository) => ({ program, args: [...base, 'init', '-r', repository], env }),
     backup: (repository, folder) => ({
       program,

@@ -57,7 +57,7 @@ export async function lookAtRepository(
 }
 
 /** What our tags say, and nothing where another program wrote it. Badges, pins and the trash stay as they are. */
-export async function recordSnapshots(
+async function recordSnapshots(
   records: Records,
   repository: string,
   snapshots: readonly StoredSnapshot[],

@@ -31,6 +31,31 @@ export class SettingsStore {
     });
   }
 
+  /** Replaces a value if it still is what was read. @returns false when somebody else was quicker */
+  async swap(name: string, { from, to }: { from: unknown; to: unknown }): Promise<boolean> {
+    const { db, clock } = this.#context;
+    return db.transaction().execute(async (trx) => {
+      const value = JSON.stringify(to);
+      const { isOurs } =
+        from === undefined
+          ? await trx
+              .insertInto('settings')
+              .values({ name, value })
+              .onConflict((conflict) => conflict.column('name').doNothing())
+              .executeTakeFirst()
+              .then(({ numInsertedOrUpdatedRows }) => ({ isOurs: numInsertedOrUpdatedRows === 1n }))
+          : await trx
+              .updateTable('settings')
+              .set({ value })
+              .where('name', '=', name)
+              .where('value', '=', JSON.stringify(from))
+              .executeTakeFirst()
+              .then(({ numUpdatedRows }) => ({ isOurs: numUpdatedRows > 0n }));
+      if (isOurs) await noteChange(trx, clock.nowMs(), { type: 'changed', noun: 'settings', name });
+      return isOurs;
+    });
+  }
+
   async remove(name: string): Promise<void> {
     await this.#context.db.deleteFrom('settings').where('name', '=', name).execute();
   }

@@ -39,6 +39,12 @@ export interface SnapshotRecord {
   trashUntil?: Date;
 }
 
+/** Where a snapshot lies, and which it is. */
+interface SnapshotPlace {
+  repository: string;
+  id: string;
+}
+
 export interface SnapshotChoice {
   repository?: string | undefined;
   plan?: string | undefined;
@@ -147,14 +153,23 @@ export class SnapshotStore {
   }
 
   /** The newest badge of a rung replaces the one before. */
-  async addBadge(place: { repository: string; id: string }, badge: BadgeRecord): Promise<void> {
-    await this.#change(place, ({ badges }) => ({
-      badges: JSON.stringify([...badges.filter(({ rung }) => rung !== badge.rung), badge]),
-    }));
+  async addBadge(place: SnapshotPlace, badge: BadgeRecord): Promise<void> {
+    await this.addBadges([place], badge);
   }
 
-  async savePins(place: { repository: string; id: string }, pins: readonly PinRecord[]): Promise<void> {
-    await this.#change(place, () => ({ pins: JSON.stringify(pins) }));
+  /** One badge for many, at once. */
+  async addBadges(places: readonly SnapshotPlace[], badge: BadgeRecord): Promise<void> {
+    if (places.length === 0) return;
+    await this.#write(async (trx) => {
+      for (const place of places)
+        await this.#change(trx, place, ({ badges }) => ({
+          badges: JSON.stringify([...badges.filter(({ rung }) => rung !== badge.rung), badge]),
+        }));
+    });
+  }
+
+  async savePins(place: SnapshotPlace, pins: readonly PinRecord[]): Promise<void> {
+    await this.#write((trx) => this.#change(trx, place, () => ({ pins: JSON.stringify(pins) })));
   }
 
   /** Puts snapshots into the trash, where they can be taken back until. What is there already stays as long as it was to. */
@@ -186,25 +201,24 @@ export class SnapshotStore {
   }
 
   async #change(
-    place: { repository: string; id: string },
+    trx: Transaction<Tables>,
+    { repository, id }: SnapshotPlace,
     change: (record: SnapshotRecord) => { badges?: string; pins?: string },
   ): Promise<void> {
-    await this.#write(async (trx) => {
-      const row = await trx
-        .selectFrom('snapshots')
-        .selectAll()
-        .where('repository', '=', place.repository)
-        .where('id', '=', place.id)
-        .$if(this.#context.kind === 'postgres', (query) => query.forUpdate())
-        .executeTakeFirst();
-      if (!row) return;
-      await trx
-        .updateTable('snapshots')
-        .set(change(snapshotOf(row)))
-        .where('repository', '=', place.repository)
-        .where('id', '=', place.id)
-        .execute();
-    });
+    const row = await trx
+      .selectFrom('snapshots')
+      .selectAll()
+      .where('repository', '=', repository)
+      .where('id', '=', id)
+      .$if(this.#context.kind === 'postgres', (query) => query.forUpdate())
+      .executeTakeFirst();
+    if (!row) return;
+    await trx
+      .updateTable('snapshots')
+      .set(change(snapshotOf(row)))
+      .where('repository', '=', repository)
+      .where('id', '=', id)
+      .execute();
   }
 
   async #write<T>(work: (trx: Transaction<Tables>, nowMs: number) => Promise<T>): Promise<T> {

@@ -4,6 +4,8 @@ import { type ErrorDetails, type ErrorKind, HoldfastError } from '#base';
 const kinds = {
   'plans.unconfirmed': { exitCode: 2, httpStatus: 409, retry: 'never' },
   'plans.target': { exitCode: 2, httpStatus: 400, retry: 'never' },
+  'plans.proof': { exitCode: 2, httpStatus: 409, retry: 'never' },
+  'plans.last-run': { exitCode: 1, httpStatus: 409, retry: 'never' },
 } satisfies Record<string, ErrorKind>;
 
 export type PlanErrorCode = keyof typeof kinds;

@@ -10,3 +10,4 @@ export { openRecords, type Records } from './records.ts';
 export { jobOfRestore } from './restore-job.ts';
 export { Scheduler, type SchedulerOptions } from './scheduler.ts';
 export { capacityOf, isUnderWay, jobOfPlan, type RunReason } from './submit-plan.ts';
+export { jobOfProof, type ProofKind, proofUnderWay } from './submit-proof.ts';

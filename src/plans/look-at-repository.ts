@@ -35,9 +35,8 @@ export async function lookAtRepository(
   { name, spec }: Pick<Configured<RepositorySpec>, 'name' | 'spec'>,
 ): Promise<Omit<RepositoryStatus, 'isOnThisMachine'>> {
   const seenAt = new Date(clock.nowMs()).toISOString();
-  const status = await look().catch((error: unknown) => unwell(error, seenAt));
-  await records.settings.save(`repository.${name}`, status);
-  return status;
+  const seen = await look().catch((error: unknown) => unwell(error, seenAt));
+  return noteRepository(records, name, seen);
 
   async function look(): Promise<Omit<RepositoryStatus, 'isOnThisMachine'>> {
     await using opened = await openRepositorySpec(spec, surroundings);
@@ -54,6 +53,29 @@ export async function lookAtRepository(
       ...(space && { freeBytes: space.freeBytes }),
     };
   }
+}
+
+type KnownStatus = Omit<RepositoryStatus, 'isOnThisMachine'>;
+
+/** Adds to what is known of a repository. What a check found wrong, only a check finds well again. */
+export async function noteRepository(
+  records: Records,
+  name: string,
+  news: Partial<KnownStatus>,
+): Promise<KnownStatus> {
+  const setting = `repository.${name}`;
+  const known = await records.settings.find<KnownStatus>(setting);
+  const isChecked = news.lastCheckedAt !== undefined;
+  const isDamaged = known?.state === 'damaged' && news.state === 'ready' && !isChecked;
+  const { reason: _, ...kept } = known ?? { state: 'unknown' as const };
+  const status: KnownStatus = {
+    ...kept,
+    ...news,
+    ...(news.state === undefined && known?.reason && { reason: known.reason }),
+    ...(isDamaged && { state: 'damaged', ...(known.reason && { reason: known.reason }) }),
+  };
+  await records.settings.save(setting, status);
+  return status;
 }
 
 /** What our tags say, and nothing where another program wrote it. Badges, pins and the trash stay as they are. */

@@ -1,7 +1,8 @@
 import type { Configured, JobRecord, SnapshotRecord } from '#catalog';
 import { type PlanSpec, type PlanStatus, type Reason, targetsOf } from '#contract';
-import { latenessOf, timetableOf } from '#schedule';
+import { timetableOf } from '#schedule';
 import { parseLocation } from '#storage';
+import { isPausedAt, lateSince } from './lateness.ts';
 import { isProven } from './plan-retention.ts';
 import type { Records } from './records.ts';
 
@@ -29,7 +30,8 @@ export async function statusOf(
   const last = ended[0];
   const newest = snapshots[0];
   const proven = snapshots.find(isProven);
-  const late = lateness(plan, snapshots.find(isGood), nowMs);
+  const late = lateSince(plan, snapshots, nowMs);
+  const drilled = snapshots.filter(isDrilled);
   const reasons = await reasonsOf(records, plan, { last, late });
   return {
     health: healthOf(plan, {
@@ -48,15 +50,16 @@ export async function statusOf(
         jobId: id,
         state,
         at: createdAt.toISOString(),
-        isDrilled: false,
+        isDrilled: drilled.some((snapshot) => snapshot.jobId === id),
       }))
       .reverse(),
     ...(newest && { newestSnapshotAt: newest.takenAt.toISOString() }),
     isLate: late !== undefined,
-    ...(late && { lateSince: new Date(late.sinceMs).toISOString() }),
+    ...(late && { lateSince: late.toISOString() }),
     missedCount: jobs.filter(({ state }) => state === 'missed').length,
     nextRuns: nextRunsOf(plan, nowMs),
     ...(proven && { lastProvenAt: provenAt(proven) }),
+    ...(await restoreSecondsOf(records, plan.name)),
     targets: targetsOf(plan.spec).map(({ repository }) => {
       const there = snapshots.filter((each) => each.repository === repository);
       return {
@@ -66,6 +69,17 @@ export async function statusOf(
       };
     }),
   };
+}
+
+function isDrilled({ badges }: SnapshotRecord): boolean {
+  return badges.some(({ rung, state }) => rung === 'drilled' && state === 'proven');
+}
+
+/** As the last drill measured it. */
+async function restoreSecondsOf(records: Records, plan: string): Promise<Pick<PlanStatus, 'restoreSeconds'>> {
+  const { items } = await records.evidence.list({ subject: plan }, { limit: snapshotsLookedAt });
+  const seconds = items.find(({ body }) => typeof body.restoreSeconds === 'number')?.body.restoreSeconds;
+  return seconds === undefined ? {} : { restoreSeconds: seconds as number };
 }
 
 function nextRunsOf({ name, spec }: Configured<PlanSpec>, nowMs: number): string[] {
@@ -85,8 +99,7 @@ interface Facts {
 }
 
 function healthOf({ spec }: Configured<PlanSpec>, facts: Facts): PlanStatus['health'] {
-  const { pause } = spec;
-  if (pause && (!pause.until || Date.parse(pause.until) > facts.nowMs)) return 'paused';
+  if (isPausedAt(spec, facts.nowMs)) return 'paused';
   if (facts.jobs.some(({ state }) => state === 'running')) return 'running';
   if (facts.last && bad.has(facts.last.state)) return 'failing';
   if (facts.isLate || facts.last?.state === 'warning') return 'attention';
@@ -95,26 +108,10 @@ function healthOf({ spec }: Configured<PlanSpec>, facts: Facts): PlanStatus['hea
   return facts.isProven ? 'proven' : 'protected';
 }
 
-/** Of what another program or server made, the state is not known. */
-function isGood({ facts }: SnapshotRecord): boolean {
-  return facts.state === undefined || facts.state === 'succeeded' || facts.state === 'warning';
-}
-
-function lateness(
-  { spec, createdAt }: Configured<PlanSpec>,
-  newest: SnapshotRecord | undefined,
-  nowMs: number,
-): { sinceMs: number } | undefined {
-  if (!spec.objective) return undefined;
-  const times = { newestMs: newest?.takenAt.getTime(), plannedMs: createdAt.getTime(), nowMs };
-  const { isLate, deadlineMs } = latenessOf(spec.objective, times);
-  return isLate ? { sinceMs: deadlineMs } : undefined;
-}
-
 async function reasonsOf(
   records: Records,
   { spec }: Configured<PlanSpec>,
-  { last, late }: { last: JobRecord | undefined; late: { sinceMs: number } | undefined },
+  { last, late }: { last: JobRecord | undefined; late: Date | undefined },
 ): Promise<Reason[]> {
   const reasons: Reason[] = [];
   if (last && bad.has(last.state) && last.reason) reasons.push(last.reason);

@@ -1,5 +1,6 @@
 import type { JobExecution } from '#jobs';
 import type { PartResult } from './part-result.ts';
+import { type Proof, recordProof } from './proof-record.ts';
 import type { Records } from './records.ts';
 
 /** Writes what a job made into the catalog. Only now are the snapshots this job's: who was taken for lost records nothing. */
@@ -12,9 +13,10 @@ export async function recordParts(
 }
 
 async function recordPart(
-  { snapshots, evidence }: Records,
+  records: Records,
   { part, plan, jobId }: { part: PartResult; plan: string; jobId: string },
 ): Promise<void> {
+  const { snapshots } = records;
   const { repository, source, takenAt, snapshotId: id, readBackAt } = part;
   if (!id || !takenAt) return;
   const { addedBytes, processedBytes, itemCount, hostname, paths } = part;
@@ -23,10 +25,12 @@ async function recordPart(
   await snapshots.save([{ repository, id, plan, source, jobId, takenAt: new Date(takenAt), facts }]);
   await snapshots.addBadge({ repository, id }, { rung: 'stored', state: 'proven', at: takenAt, jobId });
   if (!readBackAt) return;
-  const proof = { rung: 'read-back', state: part.isReadBack ? 'proven' : 'failed' } as const;
-  await snapshots.addBadge({ repository, id }, { ...proof, at: readBackAt, jobId });
-  await evidence.append({
-    subject: plan,
-    body: { ...proof, snapshotId: id, repository, plan, source, jobId, comparisons: [] },
-  });
+  const proof: Proof = {
+    rung: 'read-back',
+    state: part.isReadBack ? 'proven' : 'failed',
+    at: new Date(readBackAt),
+    jobId,
+    comparisons: [],
+  };
+  await recordProof(records, proof, [{ repository, id, plan, source }]);
 }

@@ -1,22 +1,21 @@
 import type { Clock } from '#base';
-import type { Configured } from '#catalog';
-import type { PlanSpec } from '#contract';
 import type { JobRunner } from '#jobs';
-import { timetableOf } from '#schedule';
+import { type Due, timetableOf } from '#schedule';
+import { tellLateness } from './lateness.ts';
 import type { Records } from './records.ts';
-import { isUnderWay, jobOfPlan } from './submit-plan.ts';
+import { type ScheduledWork, scheduledWorkOf } from './scheduled-work.ts';
 
 export interface SchedulerOptions {
   records: Records;
   runner: Pick<JobRunner, 'submit'>;
   clock: Clock;
-  /** Told of a plan whose run could not be made. */
-  onProblem(plan: string, error: unknown): void;
+  /** Told of what could not be run. */
+  onProblem(what: string, error: unknown): void;
 }
 
 const pauseMs = 10_000;
 
-/** Runs plans when they are due, once for each slot; what nobody ran is caught up once, and reported. */
+/** Runs what is due, once for each slot; what nobody ran is caught up once, and reported. */
 export class Scheduler {
   readonly #options: SchedulerOptions;
 
@@ -33,60 +32,65 @@ export class Scheduler {
     }
   }
 
-  /** Looks at every plan once. */
+  /** Looks at everything once. */
   async pass(): Promise<void> {
-    const { records, onProblem } = this.#options;
-    let plans: Configured<PlanSpec>[] = [];
+    const { records, clock, onProblem } = this.#options;
     try {
-      plans = await records.plans.list();
+      const plans = await records.plans.list();
+      const repositories = await records.repositories.list();
+      const nowMs = clock.nowMs();
+      for (const work of scheduledWorkOf(records, { plans, repositories, nowMs }))
+        await this.#look(work).catch((error: unknown) => onProblem(work.name, error));
+      for (const plan of plans)
+        await tellLateness(records, plan, nowMs).catch((error: unknown) => onProblem(plan.name, error));
     } catch (error) {
       onProblem('all plans', error);
     }
-    for (const plan of plans) await this.#look(plan).catch((error: unknown) => onProblem(plan.name, error));
   }
 
-  async #look(plan: Configured<PlanSpec>): Promise<void> {
+  async #look(work: ScheduledWork): Promise<void> {
     const { records, clock } = this.#options;
-    const { schedule, pause } = plan.spec;
     const nowMs = clock.nowMs();
-    if (!schedule || (pause && (!pause.until || Date.parse(pause.until) > nowMs))) return;
-    const name = `plan ${plan.id}`;
-    const handled = await records.settings.handledUntil(name);
-    const lastMs = (handled ?? plan.createdAt).getTime();
-    if (lastMs > nowMs) {
-      // The clock was put back.
-      await records.settings.saveHandledUntil(name, new Date(nowMs));
-      return;
-    }
-    const due = timetableOf(schedule, { seed: plan.name }).due({ lastMs, nowMs });
+    const handled = await records.settings.handledUntil(work.key);
+    const lastMs = (handled ?? work.since).getTime();
+    // New, or the clock was put back.
+    if (!handled || lastMs > nowMs)
+      await records.settings.saveHandledUntil(work.key, new Date(Math.min(lastMs, nowMs)));
+    if (lastMs > nowMs) return;
+    const due = timetableOf(work.schedule, { seed: work.name }).due({ lastMs, nowMs });
     if (!due || due.verdict === 'wait') return;
     const scheduledAt = new Date(due.slotMs);
-    if (due.missedCount > 0) await this.#reportMissed(plan, { scheduledAt, count: due.missedCount });
+    if (!work.isPaused) await this.#make(work, { ...due, scheduledAt });
+    await records.settings.saveHandledUntil(work.key, scheduledAt);
+  }
+
+  async #make(work: ScheduledWork, due: Due & { scheduledAt: Date }): Promise<void> {
+    const { scheduledAt } = due;
+    if (due.missedCount > 0 && work.isMissedTold)
+      await this.#reportMissed(work, { scheduledAt, count: due.missedCount });
     // A run that is still under way is the run of this slot too: no overlap.
-    if (due.verdict !== 'report' && !(await isUnderWay(records, plan.name)))
+    if (due.verdict !== 'report' && !(await work.isUnderWay()))
       await this.#options.runner.submit(
-        await jobOfPlan(records, plan, {
+        await work.job({
           trigger: due.verdict === 'catch-up' ? 'catch-up' : 'schedule',
           scheduledAt,
           // Two schedulers on one catalog make one job.
-          idempotencyKey: `${name} ${due.slotMs}`,
+          idempotencyKey: `${work.key} ${due.slotMs}`,
         }),
       );
-    await records.settings.saveHandledUntil(name, scheduledAt);
   }
 
   async #reportMissed(
-    plan: Configured<PlanSpec>,
+    work: ScheduledWork,
     { scheduledAt, count }: { scheduledAt: Date; count: number },
   ): Promise<void> {
-    const { records } = this.#options;
-    const job = await jobOfPlan(records, plan, {
+    const job = await work.job({
       trigger: 'schedule',
       scheduledAt,
-      idempotencyKey: `missed plan ${plan.id} ${scheduledAt.getTime()}`,
+      idempotencyKey: `missed ${work.key} ${scheduledAt.getTime()}`,
     });
     const runs = count === 1 ? 'a run was' : `${count} runs were`;
-    await records.jobs.recordMissed(job, {
+    await this.#options.records.jobs.recordMissed(job, {
       state: 'missed',
       reason: {
         code: 'plan.missed',

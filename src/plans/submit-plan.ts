@@ -1,5 +1,5 @@
 import type { Configured, JobRecord, NewJob } from '#catalog';
-import { type PlanSpec, type SelfPlan, targetsOf } from '#contract';
+import { type PlanSpec, type RepositorySpec, type SelfPlan, targetsOf } from '#contract';
 import { WorkflowError } from '#workflows';
 import type { BackupJobInput } from './backup-job.ts';
 import type { Records } from './records.ts';
@@ -27,10 +27,7 @@ export async function jobOfPlan(
       },
     );
   const sources = await specsOf(records.sources, spec.sources);
-  const repositories = await specsOf(
-    records.repositories,
-    targetsOf(spec).map(({ repository }) => repository),
-  );
+  const repositories = await repositoriesOf(records, spec);
   const input: BackupJobInput = { plan: name, spec, sources, repositories };
   return {
     kind: 'backup',
@@ -53,12 +50,7 @@ async function jobOfSelf(
   { name, spec }: { name: string; spec: SelfPlan },
   reason: RunReason,
 ): Promise<NewJob> {
-  const named = targetsOf(spec).map(({ repository }) => repository);
-  const all = await records.repositories.list();
-  const repositories =
-    named.length > 0
-      ? await specsOf(records.repositories, named)
-      : Object.fromEntries(all.map((each) => [each.name, each.spec]));
+  const repositories = await repositoriesOf(records, spec);
   const input: SelfJobInput = { plan: name, spec, repositories };
   return {
     kind: 'self',
@@ -72,7 +64,17 @@ async function jobOfSelf(
   };
 }
 
-async function specsOf<Spec>(
+/** The repositories that a plan writes to; Holdfast itself goes into every one unless some are named. */
+export async function repositoriesOf(
+  records: Records,
+  spec: PlanSpec,
+): Promise<Record<string, RepositorySpec>> {
+  const named = targetsOf(spec).map(({ repository }) => repository);
+  if (spec.kind !== 'self' || named.length > 0) return specsOf(records.repositories, named);
+  return Object.fromEntries((await records.repositories.list()).map((each) => [each.name, each.spec]));
+}
+
+export async function specsOf<Spec>(
   store: { get(name: string): Promise<Configured<Spec>> },
   names: readonly string[],
 ): Promise<Record<string, Spec>> {

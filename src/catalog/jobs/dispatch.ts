@@ -9,7 +9,7 @@ import { jobOf } from './job-rows.ts';
 export interface DispatchOptions {
   /** Only jobs of these kinds and versions. */
   kinds: readonly { name: string; version: number }[];
-  /** How many jobs may hold a limit of this name at once. */
+  /** How many jobs may hold a limit of this name at once. A `!` at its end is not asked about: one, and nobody beside. */
   capacityOf(limit: string): number;
   /** Jobs that may be handed over and not begun. */
   countMax: number;
@@ -48,8 +48,10 @@ export async function dispatchJobs(
   for (const row of waiting) {
     if (room <= 0) break;
     const job = jobOf(row);
-    const full = job.limits.find((limit) => (held.get(limit) ?? 0) >= capacityOf(limit));
-    const waitsFor = full === undefined ? null : sentenceOf(full, held.get(full)!);
+    const full = job.limits.find((limit) => isFull(limit, held, capacityOf));
+    const waitsFor = full === undefined ? null : sentenceOf(full, held);
+    // Who wants something alone is not passed by: those behind it wait too.
+    if (full?.endsWith('!')) held.set(full, Math.max(held.get(full) ?? 0, 1));
     if (full !== undefined && row.waits_for === waitsFor) continue;
     const { numUpdatedRows } = await trx
       .updateTable('jobs')
@@ -83,9 +85,26 @@ async function heldLimits(trx: Transaction<Tables>): Promise<Map<string, number>
   return new Map(rows.map(({ name, count }) => [name, Number(count)]));
 }
 
+/** `storage:nas!` is `storage:nas`, and nobody else beside. */
+function isFull(
+  limit: string,
+  held: ReadonlyMap<string, number>,
+  capacityOf: DispatchOptions['capacityOf'],
+): boolean {
+  const [shared, sole] = bothOf(limit).map((name) => held.get(name) ?? 0);
+  return sole! > 0 || shared! >= (limit.endsWith('!') ? 1 : capacityOf(limit));
+}
+
+function bothOf(limit: string): [shared: string, sole: string] {
+  const shared = limit.replace(/!$/, '');
+  return [shared, `${shared}!`];
+}
+
 /** `storage:nas` held by 2: "2 jobs on storage nas run already" */
-function sentenceOf(limit: string, count: number): string {
-  const [kind, ...name] = limit.split(':');
+function sentenceOf(limit: string, held: ReadonlyMap<string, number>): string {
+  const [shared, sole] = bothOf(limit);
+  const count = (held.get(shared) ?? 0) + (held.get(sole) ?? 0);
+  const [kind, ...name] = shared.split(':');
   const where = name.length > 0 ? `${kind} ${name.join(':')}` : kind;
   return count === 1 ? `another job on ${where} runs already` : `${count} jobs on ${where} run already`;
 }

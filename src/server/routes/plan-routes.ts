@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Configured } from '#catalog';
 import { Job, Name, Plan, PlanInput, type PlanSpec, RunInput } from '#contract';
-import { isUnderWay, jobOfPlan } from '#plans';
+import { isUnderWay, jobOfPlan, jobOfProof, type ProofKind, proofUnderWay } from '#plans';
 import type { ServerContext } from '../context.ts';
 import { ServerError } from '../errors.ts';
 import { callerOfRequest } from '../guard.ts';
@@ -71,6 +71,11 @@ export function planRoutes(app: App, { records, runner, clock }: ServerContext):
     },
   );
 
+  runRoute(app, { records, runner });
+}
+
+/** Runs a plan now, or proves what it saved. */
+function runRoute(app: App, { records, runner }: Pick<ServerContext, 'records' | 'runner'>): void {
   app.post(
     '/plans/:name/runs',
     {
@@ -84,17 +89,28 @@ export function planRoutes(app: App, { records, runner, clock }: ServerContext):
     },
     async (request, reply) => {
       const plan = await records.plans.get(request.params.name);
-      const running = await isUnderWay(records, plan.name);
+      const kind = proofKindOf(request.body);
+      const running = kind
+        ? await proofUnderWay(records, { kind, plan: plan.name })
+        : await isUnderWay(records, plan.name);
       if (running) return reply.status(202).send(presentJob(running));
       const reason = {
         trigger: 'person',
         requestedBy: callerOfRequest(request).name,
         ...idempotencyOf(request),
       };
-      const job = await runner.submit(await jobOfPlan(records, plan, reason));
+      const job = await runner.submit(
+        await (kind ? jobOfProof(records, plan, kind, reason) : jobOfPlan(records, plan, reason)),
+      );
       return reply.status(202).send(presentJob(job));
     },
   );
+}
+
+/** What is not the plan's own run. */
+function proofKindOf(input: RunInput | null | undefined): ProofKind | undefined {
+  const kind = input?.kind;
+  return kind === 'backup' || kind === 'replicate' ? undefined : kind;
 }
 
 function assertNotOfFile({ name, origin }: Pick<Configured<unknown>, 'name' | 'origin'>): void {

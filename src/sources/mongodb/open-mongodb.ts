@@ -101,6 +101,8 @@ export interface MongoRestoreOptions
   slices?: readonly OplogPart[] | undefined;
   /** The time to restore to; undefined: what is there. */
   until?: OplogTime | undefined;
+  /** Restores under names that are nobody's (`holdfast_drill_…`), and drops them when all is compared. */
+  isThrownAway?: boolean | undefined;
   /** Called, and waited for, before anything is written. */
   onPlan?: ((plan: RestorePlan) => void | Promise<void>) | undefined;
 }
@@ -117,6 +119,21 @@ export interface MongoRestoreOutcome extends RestoredCounts {
  * any. @throws SourceError, see `planRestore`, `joinHistory`, `restoreDump` and `replayOplog`
  */
 export async function restoreMongoDump(
+  manifest: DumpManifest,
+  open: OpenDumpFile,
+  options: MongoRestoreOptions,
+): Promise<MongoRestoreOutcome> {
+  if (!options.isThrownAway) return restoreInto(manifest, open, options);
+  const { drillRename, dropDrillDatabases } = await import('./drill-databases.ts');
+  await dropDrillDatabases(options.url);
+  try {
+    return await restoreInto(manifest, open, { ...options, renames: [drillRename] });
+  } finally {
+    await dropDrillDatabases(options.url);
+  }
+}
+
+async function restoreInto(
   manifest: DumpManifest,
   open: OpenDumpFile,
   options: MongoRestoreOptions,

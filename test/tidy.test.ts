@@ -46,7 +46,18 @@ const mayImport: Record<string, readonly string[]> = {
     'repository',
     'workflows',
   ],
-  server: ['base', 'contract', 'storage', 'catalog', 'jobs', 'access', 'repository', 'plans'],
+  server: [
+    'base',
+    'contract',
+    'config',
+    'storage',
+    'discovery',
+    'catalog',
+    'jobs',
+    'access',
+    'repository',
+    'plans',
+  ],
   'main.ts': ['server', 'cli'],
 };
 

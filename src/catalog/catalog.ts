@@ -1,6 +1,6 @@
 import { type Clock, type Random, systemClock, systemRandom } from '#base';
 import { Chain } from './chain.ts';
-import { ConfiguredStore } from './configured-store.ts';
+import { ConfiguredStore, type ConfiguredWrite, writeConfigured } from './configured-store.ts';
 import { copyToFile } from './database/copy-to-file.ts';
 import { migrate } from './database/migrate.ts';
 import { type CatalogPlace, openDatabase } from './database/open-database.ts';
@@ -90,6 +90,11 @@ export class Catalog<Specs extends ConfiguredSpecs = ConfiguredSpecs> implements
   /** Whether the database answers. @throws what it says */
   async ping(): Promise<void> {
     await this.#context.db.selectFrom('settings').select('name').limit(1).execute();
+  }
+
+  /** Changes several configured things, all or nothing. */
+  async configure(writes: readonly ConfiguredWrite[]): Promise<void> {
+    await writeConfigured(this.#context, writes);
   }
 
   /**

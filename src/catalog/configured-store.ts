@@ -20,6 +20,42 @@ export interface Configured<Spec> {
   updatedAt: Date;
 }
 
+/** One of several changes that are made together. */
+export interface ConfiguredWrite {
+  noun: 'repository' | 'source' | 'plan' | 'channel';
+  name: string;
+  /** Without one, what has the name is removed. */
+  spec?: unknown;
+  origin?: Origin;
+}
+
+/** Adds, replaces and removes, all or nothing. */
+export async function writeConfigured(
+  { db, clock, random }: StoreContext,
+  writes: readonly ConfiguredWrite[],
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const nowMs = clock.nowMs();
+    for (const { noun, name, spec, origin } of writes) {
+      if (spec === undefined)
+        await trx.deleteFrom('configured').where('noun', '=', noun).where('name', '=', name).execute();
+      else {
+        const said = { spec: JSON.stringify(spec), origin: JSON.stringify(origin), updated_at: nowMs };
+        await trx
+          .insertInto('configured')
+          .values({ noun, id: newId(clock, random), name, revision: 1, created_at: nowMs, ...said })
+          .onConflict((conflict) =>
+            conflict
+              .columns(['noun', 'name'])
+              .doUpdateSet((eb) => ({ ...said, revision: eb('configured.revision', '+', 1) })),
+          )
+          .execute();
+      }
+      await noteChange(trx, nowMs, { type: 'changed', noun, name });
+    }
+  });
+}
+
 /** Repositories, sources, plans or channels. The specification is checked by who gives it, and by `parse` when read. */
 export class ConfiguredStore<Spec> {
   readonly #context: StoreContext;

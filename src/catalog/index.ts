@@ -1,7 +1,7 @@
 // Our own records: what is configured, jobs, what we know of snapshots, people. The only module that speaks SQL to them.
 export { Catalog, type ConfiguredSpecs, type OpenCatalogOptions } from './catalog.ts';
 export type { Chain, ChainEntry, ChainState, NewChainEntry } from './chain.ts';
-export type { Configured, ConfiguredStore, Origin } from './configured-store.ts';
+export type { Configured, ConfiguredStore, ConfiguredWrite, Origin } from './configured-store.ts';
 export type { CatalogPlace } from './database/open-database.ts';
 export type { DeliveryOutcome, DeliveryRecord, DeliveryStore, NewDelivery } from './delivery-store.ts';
 export { CatalogError } from './errors.ts';

@@ -11,6 +11,7 @@ export interface ServerContext {
   surroundings: Surroundings;
   /** The state directory. */
   home: string;
+  masterKeyFile: string;
   clock: Clock;
   version: string;
   startedAt: Date;

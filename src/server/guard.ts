@@ -72,7 +72,11 @@ function csrfTokenOf({ headers }: FastifyRequest): string | undefined {
 }
 
 /** Names by which we may be asked: loopback, where we listen, and what the settings add. */
-export function hostCheck(names: readonly string[]): (host: string) => boolean {
-  const known = new Set(['localhost', '127.0.0.1', '[::1]', ...names.map((name) => name.toLowerCase())]);
-  return (host) => known.has(host.toLowerCase().replace(/:\d+$/, ''));
+export function hostCheck(names: () => readonly string[]): (host: string) => boolean {
+  return (host) => {
+    const plain = host.toLowerCase().replace(/:\d+$/, '');
+    return [...loopback, ...names()].some((name) => name.toLowerCase() === plain);
+  };
 }
+
+const loopback = ['localhost', '127.0.0.1', '[::1]'];

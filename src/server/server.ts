@@ -9,12 +9,16 @@ import { describeRoutes } from './openapi.ts';
 import { servePages } from './pages.ts';
 import { answerProblems, sendProblem } from './problem.ts';
 import type { App } from './routes/app-type.ts';
+import { configRoutes } from './routes/config-routes.ts';
+import { discoveryRoutes } from './routes/discovery-routes.ts';
 import { eventRoutes } from './routes/event-routes.ts';
 import { healthRoutes } from './routes/health-routes.ts';
 import { jobRoutes } from './routes/job-routes.ts';
+import { metricsRoutes } from './routes/metrics-routes.ts';
 import { overviewRoutes } from './routes/overview-routes.ts';
 import { peopleRoutes } from './routes/people-routes.ts';
 import { planRoutes } from './routes/plan-routes.ts';
+import { recoveryKitRoutes } from './routes/recovery-kit-routes.ts';
 import { repositoryRoutes } from './routes/repository-routes.ts';
 import { restoreRoutes } from './routes/restore-routes.ts';
 import { sessionRoutes } from './routes/session-routes.ts';
@@ -27,7 +31,7 @@ export interface ServerOptions {
   /** 0: any that is free. */
   port: number;
   /** More names by which the server may be asked. */
-  allowedHosts: readonly string[];
+  allowedHosts(): readonly string[];
   /** Where the built dashboard lies. */
   pagesFolder: string;
   /** Told of faults of our own. */
@@ -86,7 +90,11 @@ async function buildApp(
   // JSON only: what a form of another site can send is refused.
   app.removeContentTypeParser('text/plain');
   answerProblems(app, onUnforeseen);
-  guard(app, context, hostCheck([host, ...allowedHosts]));
+  guard(
+    app,
+    context,
+    hostCheck(() => [host, ...allowedHosts()]),
+  );
   app.addHook('onSend', async (_, reply) => {
     reply.headers({
       'content-security-policy':
@@ -104,6 +112,7 @@ async function buildApp(
     { prefix: '/api/v1' },
   );
   healthRoutes(app, context);
+  metricsRoutes(app, context);
   await servePages(app, pagesFolder);
   await app.ready();
   return app;
@@ -121,6 +130,9 @@ function apiRoutes(app: App, context: ServerContext, stopping: AbortSignal): voi
     snapshotRoutes,
     restoreRoutes,
     peopleRoutes,
+    configRoutes,
+    discoveryRoutes,
+    recoveryKitRoutes,
   ])
     routes(app, context);
   eventRoutes(app, context, stopping);

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Access, type AccessOptions } from '#access';
 import { type Clock, messageOf, systemClock, systemRandom } from '#base';
 import { lockState } from '#catalog';
 import { JobRunner, openEngineStore } from '#jobs';
 import { capacityOf, jobKinds, openRecords, Scheduler, type Surroundings } from '#plans';
+import { followConfig } from './config/follow-config.ts';
 import type { ServerContext } from './context.ts';
 import { furnish } from './first-run.ts';
 import { secretOf } from './secrets.ts';
@@ -23,6 +24,8 @@ export interface ServiceOptions {
   /** Told of what goes wrong beside requests and jobs. */
   onProblem(message: string): void;
   clock?: Clock;
+  /** holdfast.yaml; default: the one in the state directory, when there is one. */
+  configFile?: string | undefined;
   passwordCost?: AccessOptions['passwordCost'];
 }
 
@@ -72,19 +75,31 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     random: systemRandom,
     ...(passwordCost && { passwordCost }),
   });
+  const { masterKeyFile } = state;
   const startedAt = new Date(clock.nowMs());
-  const context: ServerContext = { records, runner, access, surroundings, home, clock, version, startedAt };
+  const seen = { home, masterKeyFile, clock, version, startedAt };
+  const context: ServerContext = { records, runner, access, surroundings, ...seen };
+  const stopping = new AbortController();
+  const { done: following, allowedHosts } = await followConfig(context, {
+    given: options.configFile,
+    usual: join(home, 'holdfast.yaml'),
+    signal: stopping.signal,
+    onProblem: tell('holdfast.yaml'),
+  });
+  opening.defer(async () => {
+    stopping.abort();
+    await following;
+  });
   const server = await startServer({
     context,
     host: options.host,
     port: options.port,
-    allowedHosts: options.allowedHosts,
+    allowedHosts: () => [...options.allowedHosts, ...allowedHosts()],
     pagesFolder: pagesFolder(),
     onUnforeseen: (error) =>
       onProblem(error instanceof Error && error.stack ? error.stack : messageOf(error)),
   });
   opening.defer(() => server.close());
-  const stopping = new AbortController();
   const scheduler = new Scheduler({
     records,
     runner,
@@ -97,7 +112,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await scheduling;
   });
   const open = opening.move();
-  return { context, url: server.url, masterKeyFile: state.masterKeyFile, close: () => open.disposeAsync() };
+  return { context, url: server.url, masterKeyFile, close: () => open.disposeAsync() };
 }
 
 /** In a checkout beside src, in the package inside dist. */

@@ -9,6 +9,7 @@ interface Options {
   host: string;
   port: string;
   allowHost: string[];
+  config?: string;
 }
 
 /** What the command line gives to a command of ours. */
@@ -26,6 +27,7 @@ export function defineServe(command: Command, surroundings: () => CommandSurroun
     .argument('[folder]', 'a folder to protect at once: it becomes the first plan')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on', '7373')
+    .option('--config <file>', 'holdfast.yaml (default: the one in the state directory, when there is one)')
     .option('--allow-host <name...>', 'more names by which the server may be asked', [])
     .description(
       'Runs the server: dashboard, API, scheduler and one worker. The first start makes what it needs in the state ' +
@@ -46,6 +48,7 @@ async function serve(
     port: Number(options.port),
     allowedHosts: options.allowHost,
     version: around.version,
+    configFile: options.config ?? process.env.HOLDFAST_CONFIG,
     onProblem: around.warn,
   });
   try {

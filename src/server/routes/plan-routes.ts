@@ -3,12 +3,12 @@ import type { Configured } from '#catalog';
 import { Job, Name, Plan, PlanInput, type PlanSpec, RunInput } from '#contract';
 import { isUnderWay, jobOfPlan, jobOfProof, type ProofKind, proofUnderWay } from '#plans';
 import type { ServerContext } from '../context.ts';
-import { ServerError } from '../errors.ts';
 import { callerOfRequest } from '../guard.ts';
 import { IdempotencyHeader, idempotencyOf } from '../idempotency.ts';
 import { presentJob } from '../present/present-job.ts';
 import { presentPlan } from '../present/present-plan.ts';
 import type { App } from './app-type.ts';
+import { assertNotOfFile } from './read-only.ts';
 
 const Named = z.object({ name: Name });
 
@@ -111,11 +111,4 @@ function runRoute(app: App, { records, runner }: Pick<ServerContext, 'records' |
 function proofKindOf(input: RunInput | null | undefined): ProofKind | undefined {
   const kind = input?.kind;
   return kind === 'backup' || kind === 'replicate' ? undefined : kind;
-}
-
-function assertNotOfFile({ name, origin }: Pick<Configured<unknown>, 'name' | 'origin'>): void {
-  if (origin.from !== 'file') return;
-  throw new ServerError('server.request', `${name} comes from holdfast.yaml, line ${origin.line}`, {
-    hint: 'Change it there; the server reads the file again by itself.',
-  });
 }

@@ -16,13 +16,14 @@ import { parseLocation, probeStorage, type Storage } from '#storage';
 import type { ServerContext } from '../context.ts';
 import { ServerError } from '../errors.ts';
 import type { App } from './app-type.ts';
+import { assertNotOfFile } from './read-only.ts';
 
 const Named = z.object({ name: Name });
 const Input = z.strictObject({ name: Name, spec: RepositorySpec }).meta({ id: 'RepositoryInput' });
 
 /** Repositories: list, add (made, or adopted), look again, remove; and the test of a storage. */
 export function repositoryRoutes(app: App, context: ServerContext): void {
-  const { records, clock, surroundings } = context;
+  const { records, surroundings } = context;
   const present = async (repository: Configured<RepositorySpec>): Promise<Repository> => {
     const plans = await records.plans.list();
     const { id, name, origin, spec, createdAt, updatedAt, revision } = repository;
@@ -82,6 +83,8 @@ export function repositoryRoutes(app: App, context: ServerContext): void {
     '/repositories/:name',
     { config: { needs: 'write' }, schema: { params: Named, response: { 204: z.null() } } },
     async ({ params: { name } }, reply) => {
+      const repository = await records.repositories.find(name);
+      if (repository) assertNotOfFile(repository);
       const plans = await records.plans.list();
       const used = plans
         .filter(({ spec }) => targetsOf(spec).some((target) => target.repository === name))
@@ -95,6 +98,11 @@ export function repositoryRoutes(app: App, context: ServerContext): void {
     },
   );
 
+  storageRoutes(app, context);
+}
+
+/** The test of a storage, before it is used. */
+function storageRoutes(app: App, { clock, surroundings }: ServerContext): void {
   app.post(
     '/storage/test',
     { config: { needs: 'write' }, schema: { body: StorageSpec, response: { 200: StorageTest } } },

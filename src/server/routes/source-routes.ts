@@ -5,6 +5,7 @@ import { openSourceSpec } from '#plans';
 import type { ServerContext } from '../context.ts';
 import { ServerError } from '../errors.ts';
 import type { App } from './app-type.ts';
+import { assertNotOfFile } from './read-only.ts';
 
 const Named = z.object({ name: Name });
 const Input = z.strictObject({ name: Name, spec: SourceSpec }).meta({ id: 'SourceInput' });
@@ -63,6 +64,7 @@ export function sourceRoutes(app: App, { records, surroundings }: ServerContext)
     { config: { needs: 'write' }, schema: { params: Named, response: { 204: z.null() } } },
     async ({ params: { name } }, reply) => {
       const source = await records.sources.find(name);
+      if (source) assertNotOfFile(source);
       const plans = source ? (await present(source)).plans : [];
       if (plans.length > 0)
         throw new ServerError('server.request', `plans protect ${name}: ${plans.join(', ')}`, {

@@ -103,7 +103,8 @@ test('becomes the Node on the PATH when none is bundled, with all arguments', ()
   assert.deepEqual({ status: run.status, node: run.node }, { status: 0, node: nodeOnPath });
   assert.ok(run.isSameProcess, 'exec: a signal to the launcher reaches Node');
   const main = join(folder, 'app/node_modules/holdfast/dist/main.js');
-  const flags = ['--max-semi-space-size=4', '--no-memory-reducer', '--disable-warning=ExperimentalWarning'];
+  const heap = ['--max-semi-space-size=2', '--heap-growing-percent=60', '--no-memory-reducer'];
+  const flags = [...heap, '--disable-warning=ExperimentalWarning'];
   assert.deepEqual(run.args, [...flags, main, 'backup', 'a', 'b']);
 });
 

@@ -36,7 +36,11 @@ before(async () => {
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
     ],
   });
-  page = await browser.newPage({ viewport: { width: 1440, height: 900 }, bypassCSP: true });
+  page = await browser.newPage({
+    viewport: { width: 1440, height: 900 },
+    bypassCSP: true,
+    reducedMotion: 'reduce',
+  });
   page.setDefaultTimeout(15_000);
   page.on('console', (message) => {
     // That nobody is signed in yet is asked, and answered by 401.
@@ -116,6 +120,15 @@ test('a snapshot is restored into a new folder, and what is there is proven', as
   await page.getByRole('heading', { level: 1, name: /restore/ }).waitFor();
   await page.locator('.page-head').getByText('Succeeded').waitFor();
   assert.equal(readFileSync(join(target, folder, 'shop/sub/order.txt'), 'utf8'), 'forty-two');
+});
+
+test('a drill proves a plan, and the plan says so', async () => {
+  await go('/plans/shop');
+  await page.getByRole('button', { name: 'Drill now' }).click();
+  await page.getByRole('heading', { level: 1, name: /drill/ }).waitFor();
+  await page.locator('.page-head').getByText('Succeeded').waitFor();
+  await go('/snapshots');
+  await page.getByRole('link', { name: /shop.*drilled/ }).waitFor();
 });
 
 for (const [path, heading] of [

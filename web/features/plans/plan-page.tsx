@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
-import { Play } from 'lucide-react';
+import { Play, ShieldCheck } from 'lucide-react';
 import type { Job, Plan } from '#contract';
 import { api } from '../../app/api.ts';
 import { jobsQuery, planQuery, snapshotsQuery } from '../../app/queries.ts';
@@ -37,7 +37,8 @@ function Shown({ plan }: { plan: Plan }) {
         actions={
           <>
             <Badge state={stateOf(status)} />
-            <RunButton plan={name} />
+            {plan.spec.kind === 'backup' && <RunButton plan={name} kind="drill" />}
+            <RunButton plan={name} kind="backup" />
           </>
         }
       />
@@ -67,11 +68,19 @@ function Shown({ plan }: { plan: Plan }) {
   );
 }
 
-function RunButton({ plan }: { plan: string }) {
+const runs = {
+  backup: { words: 'Run now', icon: Play, className: 'btn primary' },
+  drill: { words: 'Drill now', icon: ShieldCheck, className: 'btn' },
+} as const;
+
+/** Starts a run and goes to its job. A drill restores the newest snapshot into a throw-away place and compares. */
+function RunButton({ plan, kind }: { plan: string; kind: keyof typeof runs }) {
+  const { words, icon: Icon, className } = runs[kind];
   const client = useQueryClient();
   const navigate = useNavigate();
   const run = useMutation({
-    mutationFn: () => api<Job>(`/plans/${plan}/runs`, { method: 'POST', body: {} }),
+    mutationFn: () =>
+      api<Job>(`/plans/${plan}/runs`, { method: 'POST', body: kind === 'backup' ? {} : { kind } }),
     onSuccess: async ({ id }) => {
       await client.invalidateQueries({ queryKey: ['job'] });
       await navigate({ to: '/jobs/$id', params: { id } });
@@ -79,9 +88,9 @@ function RunButton({ plan }: { plan: string }) {
   });
   return (
     <>
-      <button type="button" className="btn primary" onClick={() => run.mutate()} disabled={run.isPending}>
-        <Play className="i" aria-hidden />
-        Run now
+      <button type="button" className={className} onClick={() => run.mutate()} disabled={run.isPending}>
+        <Icon className="i" aria-hidden />
+        {words}
       </button>
       {run.error && <ProblemNote error={run.error} />}
     </>

@@ -92,20 +92,21 @@ function Shown({ snapshot }: { snapshot: Snapshot }) {
   );
 }
 
-const rungs: { rung: RungName; name: string }[] = [
-  { rung: 'stored', name: 'Stored' },
-  { rung: 'checked', name: 'Checked' },
-  { rung: 'read-back', name: 'Read back' },
-  { rung: 'drilled', name: 'Drilled' },
+/** Files are verified byte by byte, databases are read back: the third rung is either. */
+const rungs: { name: string; by: RungName[] }[] = [
+  { name: 'Stored', by: ['stored'] },
+  { name: 'Checked', by: ['checked'] },
+  { name: 'Verified or read back', by: ['verified', 'read-back'] },
+  { name: 'Drilled', by: ['drilled'] },
 ];
 
 function Ladder({ snapshot: { badges } }: { snapshot: Snapshot }) {
   const nowMs = useNowMs();
   return (
     <ProofLadder
-      rungs={rungs.map(({ rung, name }) => {
-        const badge = badges.find((each) => each.rung === rung);
-        if (badge?.state !== 'proven') return { name, note: undefined };
+      rungs={rungs.map(({ by, name }) => {
+        const badge = badges.find(({ rung, state }) => by.includes(rung) && state === 'proven');
+        if (!badge) return { name, note: undefined };
         return {
           name,
           note: `${relative(Date.parse(badge.at), nowMs)}${badge.note ? `, ${badge.note}` : ''}`,

@@ -17,6 +17,27 @@ const serverCommands: Record<string, CommandEntry> = {
       return { define: (command) => defineSetupLink(command, commandSurroundings) };
     },
   },
+  plan: {
+    summary: 'list, show, run, add and remove plans',
+    load: async () => {
+      const { definePlan } = await import('#server');
+      return { define: (command) => definePlan(command, commandSurroundings) };
+    },
+  },
+  job: {
+    summary: 'list and show jobs, print their logs, cancel them',
+    load: async () => {
+      const { defineJob } = await import('#server');
+      return { define: (command) => defineJob(command, commandSurroundings) };
+    },
+  },
+  user: {
+    summary: 'list and add users, set passwords',
+    load: async () => {
+      const { defineUser } = await import('#server');
+      return { define: (command) => defineUser(command, commandSurroundings) };
+    },
+  },
 };
 
 await main(process.argv.slice(2), serverCommands);

@@ -1,4 +1,5 @@
 import { interruption } from './interruption.ts';
+import { table } from './output.ts';
 import { versionNumber } from './program-version.ts';
 import { stateDirectory } from './state-directory.ts';
 
@@ -8,6 +9,7 @@ export function commandSurroundings() {
     home: stateDirectory(process.env),
     version: versionNumber(),
     signal: interruption(),
+    table,
     say: (line: string): void => void process.stdout.write(`${line}\n`),
     warn: (line: string): void => void process.stderr.write(`${line}\n`),
   };

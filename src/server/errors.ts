@@ -6,6 +6,8 @@ const kinds = {
   'server.not-found': { exitCode: 1, httpStatus: 404, retry: 'never' },
   'server.request': { exitCode: 2, httpStatus: 400, retry: 'never' },
   'server.read-only': { exitCode: 1, httpStatus: 409, retry: 'never' },
+  'server.unreachable': { exitCode: 1, httpStatus: 502, retry: 'soon' },
+  'server.refused': { exitCode: 1, httpStatus: 502, retry: 'never' },
   'server.too-large': { exitCode: 2, httpStatus: 413, retry: 'never' },
   'server.media-type': { exitCode: 2, httpStatus: 415, retry: 'never' },
   'server.unforeseen': { exitCode: 1, httpStatus: 500, retry: 'never' },

@@ -34,11 +34,11 @@ export function guard(
       });
     const { needs } = request.routeOptions.config;
     if (!needs || needs === 'open') return;
-    if (await access.needsSetup())
+    const caller = await callerOf(request, access);
+    if (!caller && (await access.needsSetup()))
       throw new AccessError('access.setup-first', 'nobody has an account here yet', {
         hint: 'Open the setup link that the server printed, or run `holdfast setup-link` for a new one.',
       });
-    const caller = await callerOf(request, access);
     if (!caller)
       throw new AccessError('access.sign-in', 'you are not signed in', { hint: 'Sign in, or send a token.' });
     request.caller = caller;

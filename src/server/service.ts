@@ -27,6 +27,10 @@ export interface ServiceOptions {
   /** holdfast.yaml; default: the one in the state directory, when there is one. */
   configFile?: string | undefined;
   passwordCost?: AccessOptions['passwordCost'];
+  /** For a command in this process, see `AccessOptions`. */
+  ownerToken?: string;
+  /** `all` (the default), what is queued but nothing by schedule, or nothing. */
+  work?: 'all' | 'queued' | 'none';
 }
 
 export interface Service {
@@ -40,7 +44,7 @@ const jobsAtOnce = 4;
 
 /** Everything of one process: catalog, worker, scheduler, HTTP. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { home, environment, version, onProblem, clock = systemClock } = options;
+  const { home, environment, version, onProblem, clock = systemClock, work = 'all' } = options;
   await using opening = new AsyncDisposableStack();
   // One process works in a state directory; with PostgreSQL, many share the work and each has a directory of its own.
   opening.use(lockState(home, `the server, process ${process.pid}`));
@@ -66,14 +70,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     capacityOf,
     onProblem: tell('jobs'),
   });
-  await runner.start();
+  if (work !== 'none') await runner.start();
   opening.defer(() => runner.stop());
-  const { passwordCost } = options;
+  const { passwordCost, ownerToken } = options;
   const access = new Access({
     catalog: records,
     clock,
     random: systemRandom,
     ...(passwordCost && { passwordCost }),
+    ...(ownerToken && { ownerToken }),
   });
   const { masterKeyFile } = state;
   const startedAt = new Date(clock.nowMs());
@@ -100,17 +105,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       onProblem(error instanceof Error && error.stack ? error.stack : messageOf(error)),
   });
   opening.defer(() => server.close());
-  const scheduler = new Scheduler({
-    records,
-    runner,
-    clock,
-    onProblem: (plan, error) => tell(`schedule of ${plan}`)(error),
-  });
-  const scheduling = scheduler.run(stopping.signal);
-  opening.defer(async () => {
-    stopping.abort();
-    await scheduling;
-  });
+  const { signal } = stopping;
+  if (work === 'all') {
+    const onDueProblem = (plan: string, error: unknown): void => tell(`schedule of ${plan}`)(error);
+    const scheduler = new Scheduler({ records, runner, clock, onProblem: onDueProblem });
+    const scheduling = scheduler.run(signal);
+    opening.defer(async () => {
+      stopping.abort();
+      await scheduling;
+    });
+  }
   const open = opening.move();
   return { context, url: server.url, masterKeyFile, close: () => open.disposeAsync() };
 }

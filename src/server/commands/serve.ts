@@ -20,6 +20,8 @@ export interface CommandSurroundings {
   signal: AbortSignal;
   say(line: string): void;
   warn(line: string): void;
+  /** Columns, with a header. */
+  table(header: readonly string[], rows: readonly (readonly string[])[]): string[];
 }
 
 export function defineServe(command: Command, surroundings: () => CommandSurroundings): void {
@@ -78,7 +80,7 @@ async function tellSetupLink({ url, context }: Service, { say }: CommandSurround
   say('');
 }
 
-/** Runs at once what has never run, and says in plain words what is protected and what is not. */
+/** Runs at once what has never run, waits for what was interrupted, and says in plain words what is protected and what is not. */
 async function firstRuns(
   service: Service,
   folder: string | undefined,
@@ -91,7 +93,12 @@ async function firstRuns(
     const plan = await records.plans.find(name);
     if (!plan) continue;
     const { items } = await records.jobs.list({ plan: name }, { limit: 1 });
-    if (items.length > 0) continue;
+    const [last] = items;
+    if (last && !last.endedAt) {
+      around.say(`${name}: its backup goes on`);
+      jobs.push(last);
+    }
+    if (last) continue;
     around.say(`${name}: the first backup runs`);
     jobs.push(await runner.submit(await jobOfPlan(records, plan, { trigger: 'holdfast' })));
   }

@@ -38,6 +38,13 @@ const serverCommands: Record<string, CommandEntry> = {
       return { define: (command) => defineUser(command, commandSurroundings) };
     },
   },
+  doctor: {
+    summary: 'tell what is well and what is not',
+    load: async () => {
+      const { defineDoctor } = await import('#server');
+      return { define: (command) => defineDoctor(command, commandSurroundings) };
+    },
+  },
 };
 
 await main(process.argv.slice(2), serverCommands);

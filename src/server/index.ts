@@ -1,4 +1,5 @@
 // HTTP: routes, live events, start and stop. Routes stay thin: parse, allow, call, present.
+export { defineDoctor } from './commands/doctor.ts';
 export { defineJob } from './commands/job.ts';
 export { definePlan } from './commands/plan.ts';
 export { type CommandSurroundings, defineServe } from './commands/serve.ts';

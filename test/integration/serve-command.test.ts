@@ -89,6 +89,10 @@ test('plans, jobs and users are seen to from a shell while no server runs', () =
   assert.match(gone.stderr, /there is no plan "shop"/);
   const added = holdfast(['user', 'add', 'ada', '--role', 'admin'], { env, input: 'long enough for us\n' });
   assert.equal(added.stdout, 'added ada as admin\n', added.stderr);
+  const doctor = run('doctor');
+  assert.equal(doctor.status, 3, doctor.stderr);
+  assert.match(doctor.stdout, /^well +master key: .*ours alone$/m);
+  assert.match(doctor.stdout, /^NOT WELL +recovery kit: no recovery kit was made yet$/m);
   const away = holdfast(['plan', 'list'], { env: { ...env, HOLDFAST_URL: 'http://127.0.0.1:9' } });
   assert.match(away.stderr, /does not answer/);
 });

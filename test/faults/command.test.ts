@@ -113,7 +113,7 @@ test('SIGINT ends a backup in order: exit code 130, no lock left, nothing lost',
 });
 
 test('a full disk fails the backup with a hint, and the snapshots before stay whole', async () => {
-  await using disk = await SmallDisk.mount(24 * MiB);
+  await using disk = await SmallDisk.mountImage(24 * MiB);
   const repository = join(disk.path, 'repository');
   await makeRepository(repository);
   const small = join(tree, 'a/file-1');
@@ -129,7 +129,7 @@ test('a full disk fails the backup with a hint, and the snapshots before stay wh
 });
 
 test('a read-only repository is read with --no-lock, and says why it cannot be written', async () => {
-  await using disk = await SmallDisk.mount(8 * MiB);
+  await using disk = await SmallDisk.mountImage(8 * MiB);
   const repository = join(disk.path, 'repository');
   await makeRepository(repository);
   const small = join(tree, 'a/file-1');

@@ -24,8 +24,9 @@ export class ContentHash {
   #bytes = 0;
 
   add(document: Uint8Array): void {
-    const digest = hash('sha256', document, 'buffer');
-    for (let i = 0; i < wordCount; i++) this.#words[i]! += digest.readUInt32BE((wordCount - 1 - i) * 4);
+    // A text of a character for each byte: a buffer for each document would cost as much again, as garbage.
+    const digest = hash('sha256', document, 'latin1');
+    for (let i = 0; i < wordCount; i++) this.#words[i]! += wordAt(digest, (wordCount - 1 - i) * 4);
     this.#count++;
     this.#bytes += document.length;
     if (++this.#adds === addsMax) this.#carry();
@@ -46,6 +47,13 @@ export class ContentHash {
     }
     this.#adds = 0;
   }
+}
+
+/** The big-endian 32-bit word at a place of a digest. */
+function wordAt(digest: string, at: number): number {
+  const high = (digest.charCodeAt(at) << 8) | digest.charCodeAt(at + 1);
+  const low = (digest.charCodeAt(at + 2) << 8) | digest.charCodeAt(at + 3);
+  return high * 2 ** 16 + low;
 }
 
 export function isSameContent(one: ContentSummary, other: ContentSummary): boolean {

@@ -1,7 +1,7 @@
-import { z } from 'zod';
 import type { JobVerdict } from '#catalog';
-import { BackupPlan, Name, RepositorySpec, SourceSpec, targetsOf } from '#contract';
+import { targetsOf } from '#contract';
 import type { JobExecution, JobKind } from '#jobs';
+import { BackupJobInput } from './backup-input.ts';
 import { BackupParts } from './backup-parts.ts';
 import { openSourceSpec } from './open-specs.ts';
 import { type PartResult, verdictOf } from './part-result.ts';
@@ -9,15 +9,6 @@ import { type Place, partStep } from './part-step.ts';
 import { recordParts } from './record-parts.ts';
 import { retain } from './retain.ts';
 import type { WorkContext } from './work-context.ts';
-
-/** What a backup job is made of: the plan and all that it names, as they were when it was submitted. */
-export const BackupJobInput = z.object({
-  plan: Name,
-  spec: BackupPlan,
-  sources: z.record(Name, SourceSpec),
-  repositories: z.record(Name, RepositorySpec),
-});
-export type BackupJobInput = z.infer<typeof BackupJobInput>;
 
 /**
  * Backs up each source of a plan: read once into the first repository that can be had, copied from there into the

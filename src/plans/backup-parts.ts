@@ -8,7 +8,7 @@ import {
   type WriteProgress,
 } from '#repository';
 import { backup, readBack } from '#workflows';
-import type { BackupJobInput } from './backup-job.ts';
+import type { BackupJobInput } from './backup-input.ts';
 import { type Opened, openForJob, openSourceSpec, type Surroundings } from './open-specs.ts';
 import { type PartResult, reasonOfProblems } from './part-result.ts';
 import { logProblem, type Place } from './part-step.ts';

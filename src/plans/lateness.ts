@@ -12,7 +12,7 @@ export function isPausedAt({ pause }: PlanSpec, nowMs: number): boolean {
 const lookedAtMax = 100;
 
 /** Whether all of it was there; of what another program made, nobody knows, and it counts. */
-export function isGood({ facts }: Pick<SnapshotRecord, 'facts'>): boolean {
+function isGood({ facts }: Pick<SnapshotRecord, 'facts'>): boolean {
   return facts.state === undefined || facts.state === 'succeeded' || facts.state === 'warning';
 }
 

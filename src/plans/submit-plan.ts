@@ -1,7 +1,7 @@
 import type { Configured, JobRecord, NewJob } from '#catalog';
 import { type PlanSpec, type RepositorySpec, type SelfPlan, targetsOf } from '#contract';
 import { WorkflowError } from '#workflows';
-import type { BackupJobInput } from './backup-job.ts';
+import type { BackupJobInput } from './backup-input.ts';
 import type { Records } from './records.ts';
 import type { SelfJobInput } from './self-job.ts';
 

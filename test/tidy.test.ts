@@ -30,6 +30,7 @@ const mayImport: Record<string, readonly string[]> = {
     'storage',
     'sources',
     'retention',
+    'notify',
     'catalog',
     'jobs',
     'repository',

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { type Selectable, sql, type Transaction } from 'kysely';
 import type { Tables } from './database/schema.ts';
 import { compact, fromJson, type StoreContext } from './records.ts';
 
@@ -125,19 +125,23 @@ export class Journal {
     let query = this.#context.db.selectFrom('events').selectAll().orderBy('number', 'desc').limit(limit);
     if (before !== undefined) query = query.where('number', '<', before);
     if (plan !== undefined) query = query.where('plan', '=', plan);
-    const rows = await query.execute();
-    return rows.map(
-      (row) =>
-        compact({
-          number: row.number,
-          at: new Date(row.at),
-          type: row.type,
-          severity: row.severity as Severity,
-          message: row.message,
-          plan: row.plan ?? undefined,
-          facts: fromJson<Record<string, unknown>>(row.facts),
-        }) as EventRecord,
-    );
+    return (await query.execute()).map(eventOf);
+  }
+
+  /** Those of these numbers, oldest first. */
+  async eventsOf(numbers: readonly number[]): Promise<EventRecord[]> {
+    if (numbers.length === 0) return [];
+    const query = this.#context.db
+      .selectFrom('events')
+      .selectAll()
+      .where('number', 'in', [...numbers]);
+    return (await query.orderBy('number').execute()).map(eventOf);
+  }
+
+  /** Those after a number, oldest first. */
+  async eventsAfter(number: number, limit: number): Promise<EventRecord[]> {
+    const query = this.#context.db.selectFrom('events').selectAll().where('number', '>', number);
+    return (await query.orderBy('number').limit(limit).execute()).map(eventOf);
   }
 
   /** Drops changes that no page will ask for any more, but for the newest, and events that are too old. */
@@ -151,4 +155,16 @@ export class Journal {
       .execute();
     await db.deleteFrom('events').where('at', '<', eventsBefore.getTime()).execute();
   }
+}
+
+function eventOf(row: Selectable<Tables['events']>): EventRecord {
+  return compact({
+    number: row.number,
+    at: new Date(row.at),
+    type: row.type,
+    severity: row.severity as Severity,
+    message: row.message,
+    plan: row.plan ?? undefined,
+    facts: fromJson<Record<string, unknown>>(row.facts),
+  }) as EventRecord;
 }

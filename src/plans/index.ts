@@ -1,8 +1,7 @@
 // Plans as they are carried out: opened, scheduled, submitted and run as jobs over the workflows. Serves no routes.
-
-export { PlanError } from './errors.ts';
 export { jobKinds } from './job-kinds.ts';
 export { lookAtRepository, makeRepository } from './look-at-repository.ts';
+export { Notifier, tellTest } from './notifier.ts';
 export { openRepositorySpec, openSourceSpec, openStorageSpec, type Surroundings } from './open-specs.ts';
 export { decidePlanRetention } from './plan-retention.ts';
 export { overviewSentence, statusOf } from './plan-status.ts';

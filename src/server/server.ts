@@ -9,6 +9,7 @@ import { describeRoutes } from './openapi.ts';
 import { servePages } from './pages.ts';
 import { answerProblems, sendProblem } from './problem.ts';
 import type { App } from './routes/app-type.ts';
+import { channelRoutes } from './routes/channel-routes.ts';
 import { configRoutes } from './routes/config-routes.ts';
 import { discoveryRoutes } from './routes/discovery-routes.ts';
 import { eventRoutes } from './routes/event-routes.ts';
@@ -129,6 +130,7 @@ function apiRoutes(app: App, context: ServerContext, stopping: AbortSignal): voi
     repositoryRoutes,
     snapshotRoutes,
     restoreRoutes,
+    channelRoutes,
     peopleRoutes,
     configRoutes,
     discoveryRoutes,

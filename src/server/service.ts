@@ -5,7 +5,7 @@ import { Access, type AccessOptions } from '#access';
 import { type Clock, messageOf, systemClock, systemRandom } from '#base';
 import { lockState } from '#catalog';
 import { JobRunner, openEngineStore } from '#jobs';
-import { capacityOf, jobKinds, openRecords, Scheduler, type Surroundings } from '#plans';
+import { capacityOf, jobKinds, Notifier, openRecords, Scheduler, type Surroundings } from '#plans';
 import { followConfig } from './config/follow-config.ts';
 import type { ServerContext } from './context.ts';
 import { furnish } from './first-run.ts';
@@ -105,18 +105,33 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       onProblem(error instanceof Error && error.stack ? error.stack : messageOf(error)),
   });
   opening.defer(() => server.close());
-  const { signal } = stopping;
-  if (work === 'all') {
-    const onDueProblem = (plan: string, error: unknown): void => tell(`schedule of ${plan}`)(error);
-    const scheduler = new Scheduler({ records, runner, clock, onProblem: onDueProblem });
-    const scheduling = scheduler.run(signal);
-    opening.defer(async () => {
-      stopping.abort();
-      await scheduling;
-    });
-  }
+  if (work === 'all') opening.use(startLoops(context, server.url, tell));
   const open = opening.move();
   return { context, url: server.url, masterKeyFile, close: () => open.disposeAsync() };
+}
+
+/** What goes on beside requests and jobs: plans that are due, and people who are told. */
+function startLoops(
+  { records, runner, surroundings, clock }: ServerContext,
+  url: string,
+  tell: (what: string) => (error: unknown) => void,
+): AsyncDisposable {
+  const stopping = new AbortController();
+  const scheduler = new Scheduler({
+    records,
+    runner,
+    clock,
+    onProblem: (plan, error) => tell(`schedule of ${plan}`)(error),
+  });
+  const telling = { host: hostname(), url, onProblem: tell('notifications') };
+  const notifier = new Notifier({ records, surroundings, clock, ...telling }, randomUUID());
+  const loops = [scheduler.run(stopping.signal), notifier.run(stopping.signal)];
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await Promise.all(loops);
+    },
+  };
 }
 
 /** In a checkout beside src, in the package inside dist. */

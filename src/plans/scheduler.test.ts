@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Scheduler } from './scheduler.ts';
 import { jobOfPlan } from './submit-plan.ts';
 import { PlanBench } from './testing/plan-bench.ts';
 
@@ -90,4 +91,24 @@ test('a run that is still under way is not overlapped, nor does a paused plan ru
   bench.clock.shiftMs += hourMs;
   await bench.scheduler.pass();
   assert.deepEqual(await jobsOf(bench), ['person undefined cancelled']);
+});
+
+test('a plan that asks for what cannot be done is refused and told once, not passed over', async () => {
+  await using bench = await hourlyBench();
+  const { spec } = await bench.records.plans.get('web');
+  const hooks = [{ when: 'after' as const, kind: 'http' as const, url: 'https://example.org/done' }];
+  await bench.records.plans.change('web', { spec: { ...spec, hooks } });
+  bench.clock.shiftMs += 31 * minuteMs;
+  const said: string[] = [];
+  const { records, runner, clock } = bench;
+  const scheduler = new Scheduler({ records, runner, clock, onProblem: (name) => said.push(name) });
+  await scheduler.pass();
+  await scheduler.pass();
+  assert.deepEqual(said, ['web', 'web']);
+  const events = await bench.records.journal.events({ plan: 'web', limit: 10 });
+  const refused = events.filter(({ type }) => type === 'plan.refused');
+  assert.deepEqual(
+    refused.map(({ message }) => message),
+    ['web does not run: this version does not carry out hooks of plans'],
+  );
 });

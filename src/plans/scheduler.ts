@@ -1,4 +1,4 @@
-import type { Clock } from '#base';
+import { type Clock, messageOf } from '#base';
 import type { JobRunner } from '#jobs';
 import { type Due, timetableOf } from '#schedule';
 import { tellLateness } from './lateness.ts';
@@ -40,7 +40,7 @@ export class Scheduler {
       const repositories = await records.repositories.list();
       const nowMs = clock.nowMs();
       for (const work of scheduledWorkOf(records, { plans, repositories, nowMs }))
-        await this.#look(work).catch((error: unknown) => onProblem(work.name, error));
+        await this.#look(work).catch((error: unknown) => this.#tellRefused(work, error));
       for (const plan of plans)
         await tellLateness(records, plan, nowMs).catch((error: unknown) => onProblem(plan.name, error));
     } catch (error) {
@@ -62,6 +62,22 @@ export class Scheduler {
     const scheduledAt = new Date(due.slotMs);
     if (!work.isPaused) await this.#make(work, { ...due, scheduledAt });
     await records.settings.saveHandledUntil(work.key, scheduledAt);
+  }
+
+  /** Work that cannot even be made is an event, once for each reason: nobody reads the server's own output at night. */
+  async #tellRefused({ key, name }: ScheduledWork, error: unknown): Promise<void> {
+    const { records, onProblem } = this.#options;
+    onProblem(name, error);
+    const message = messageOf(error);
+    const told = `refused ${key}`;
+    if ((await records.settings.find<string>(told)) === message) return;
+    await records.settings.save(told, message);
+    await records.journal.add({
+      type: 'plan.refused',
+      severity: 'error',
+      message: `${name} does not run: ${message}`,
+      plan: name,
+    });
   }
 
   async #make(work: ScheduledWork, due: Due & { scheduledAt: Date }): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Configured, JobRecord, NewJob } from '#catalog';
-import { type PlanSpec, type RepositorySpec, type SelfPlan, targetsOf } from '#contract';
+import { type BackupPlan, type PlanSpec, type RepositorySpec, type SelfPlan, targetsOf } from '#contract';
 import { WorkflowError } from '#workflows';
 import type { BackupJobInput } from './backup-input.ts';
 import type { Records } from './records.ts';
@@ -17,15 +17,8 @@ export async function jobOfPlan(
   { name, spec }: Pick<Configured<PlanSpec>, 'name' | 'spec'>,
   reason: RunReason,
 ): Promise<NewJob> {
+  assertSupported(spec);
   if (spec.kind === 'self') return jobOfSelf(records, { name, spec }, reason);
-  if (spec.kind === 'replicate')
-    throw new WorkflowError(
-      'workflows.unsupported',
-      'plans of the kind replicate cannot run in this version',
-      {
-        hint: 'Run `holdfast replicate` or `holdfast copy` from the system’s own scheduler.',
-      },
-    );
   const sources = await specsOf(records.sources, spec.sources);
   const repositories = await repositoriesOf(records, spec);
   const input: BackupJobInput = { plan: name, spec, sources, repositories };
@@ -43,6 +36,27 @@ export async function jobOfPlan(
     ],
     ...reason,
   };
+}
+
+/** What the configuration can say and this version does not do is refused: passed over, it would look as if it were done. */
+function assertSupported(spec: PlanSpec): asserts spec is BackupPlan | SelfPlan {
+  const refuse = (what: string, hint: string): never => {
+    throw new WorkflowError('workflows.unsupported', `this version does not carry out ${what}`, { hint });
+  };
+  if (spec.kind === 'replicate')
+    refuse(
+      'plans of the kind replicate',
+      'Run `holdfast replicate` or `holdfast copy` from the system’s own scheduler.',
+    );
+  if (spec.hooks)
+    refuse('hooks of plans', 'Take them out, and run such commands around `holdfast plan run`.');
+  if (spec.kind !== 'backup') return;
+  if (spec.consistencyGroup)
+    refuse('consistency groups', 'Take the group out; each source is saved by itself.');
+  if (spec.prove?.check === 'each-run')
+    refuse('a check after each run', 'Give the check a schedule instead.');
+  if (spec.prove?.drill?.commands)
+    refuse('commands of a drill', 'Take them out; files and databases are compared.');
 }
 
 async function jobOfSelf(

@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import { systemClock, systemRandom } from '#base';
 import { ServerError } from '../errors.ts';
 import { startService } from '../service.ts';
@@ -7,6 +8,22 @@ import type { CommandSurroundings } from './serve.ts';
 export interface ApiClient extends AsyncDisposable {
   /** @returns the answer's JSON; @throws ServerError 'server.refused' with what the server said, 'server.unreachable' */
   ask<T>(method: string, path: string, body?: unknown): Promise<T>;
+}
+
+/** What the subcommands of a command that speaks the API share. */
+export function apiCommand(command: Command, surroundings: () => CommandSurroundings) {
+  return {
+    isJson: (): boolean => command.optsWithGlobals<{ json: boolean }>().json,
+    /** @param isWorking whether the service of this process, where there is no server, runs jobs too */
+    async withApi(
+      work: (api: ApiClient, around: CommandSurroundings) => Promise<unknown>,
+      isWorking = false,
+    ): Promise<void> {
+      const around = surroundings();
+      await using api = await openApi(around, { isWorking });
+      await work(api, around);
+    },
+  };
 }
 
 /**

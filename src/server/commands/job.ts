@@ -1,20 +1,13 @@
 import type { Command } from 'commander';
 import type { Job, JobDetail, LogLine } from '#contract';
-import { type ApiClient, openApi } from './api-client.ts';
+import { type ApiClient, apiCommand } from './api-client.ts';
 import type { CommandSurroundings } from './serve.ts';
 
 const linesAtOnce = 1000;
 
 export function defineJob(command: Command, surroundings: () => CommandSurroundings): void {
   command.description('Work that was done, runs or waits: of a server, or of the state directory.');
-  const isJson = (): boolean => command.optsWithGlobals<{ json: boolean }>().json;
-  const withApi = async (
-    work: (api: ApiClient, around: CommandSurroundings) => Promise<unknown>,
-  ): Promise<void> => {
-    const around = surroundings();
-    await using api = await openApi(around);
-    await work(api, around);
-  };
+  const { isJson, withApi } = apiCommand(command, surroundings);
 
   command
     .command('list')

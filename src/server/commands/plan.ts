@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Plan } from '#contract';
-import { type ApiClient, openApi, untilJobEnds } from './api-client.ts';
+import { apiCommand, untilJobEnds } from './api-client.ts';
 import type { CommandSurroundings } from './serve.ts';
 
 interface AddOptions {
@@ -16,15 +16,7 @@ export function definePlan(command: Command, surroundings: () => CommandSurround
   command.description(
     'Configured work: by a server (HOLDFAST_URL, HOLDFAST_TOKEN), or in the state directory.',
   );
-  const isJson = (): boolean => command.optsWithGlobals<{ json: boolean }>().json;
-  const withApi = async (
-    work: (api: ApiClient, around: CommandSurroundings) => Promise<unknown>,
-    isWorking = false,
-  ): Promise<void> => {
-    const around = surroundings();
-    await using api = await openApi(around, { isWorking });
-    await work(api, around);
-  };
+  const { isJson, withApi } = apiCommand(command, surroundings);
 
   command
     .command('list')

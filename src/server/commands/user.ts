@@ -2,19 +2,12 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { User } from '#contract';
 import { ServerError } from '../errors.ts';
-import { type ApiClient, openApi } from './api-client.ts';
+import { apiCommand } from './api-client.ts';
 import type { CommandSurroundings } from './serve.ts';
 
 export function defineUser(command: Command, surroundings: () => CommandSurroundings): void {
   command.description('Who may sign in: at a server (with a token for admin), or in the state directory.');
-  const isJson = (): boolean => command.optsWithGlobals<{ json: boolean }>().json;
-  const withApi = async (
-    work: (api: ApiClient, around: CommandSurroundings) => Promise<unknown>,
-  ): Promise<void> => {
-    const around = surroundings();
-    await using api = await openApi(around);
-    await work(api, around);
-  };
+  const { isJson, withApi } = apiCommand(command, surroundings);
 
   command
     .command('list')

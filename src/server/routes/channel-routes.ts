@@ -4,10 +4,10 @@ import type { Configured, DeliveryRecord } from '#catalog';
 import { Channel, ChannelSpec, Delivery, Name, PageQuery, pageOf } from '#contract';
 import { tellTest } from '#plans';
 import type { ServerContext } from '../context.ts';
-import { ServerError } from '../errors.ts';
 import { callerOfRequest } from '../guard.ts';
 import { compact } from '../present/present-job.ts';
 import type { App } from './app-type.ts';
+import { assertNotOfFile } from './read-only.ts';
 
 const Named = z.object({ name: Name });
 const Input = z.strictObject({ name: Name, spec: ChannelSpec }).meta({ id: 'ChannelInput' });
@@ -103,11 +103,4 @@ export function channelRoutes(app: App, { records, clock }: ServerContext): void
 function presentDelivery({ id, channel, eventNumber, at, attempt, state, reason }: DeliveryRecord): Delivery {
   const eventId = eventNumber === undefined ? undefined : `${eventNumber}`;
   return compact({ id, channel, eventId, at: at.toISOString(), attempt, state, reason }) as Delivery;
-}
-
-function assertNotOfFile({ name, origin }: Configured<unknown>): void {
-  if (origin.from !== 'file') return;
-  throw new ServerError('server.request', `${name} comes from holdfast.yaml, line ${origin.line}`, {
-    hint: 'Change it there; the server reads the file again by itself.',
-  });
 }
